@@ -1,0 +1,49 @@
+# Two commands: `make demo` edits sample pictures with the built-in model, `make test` proves that all is well.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint check bench train evaluate requirements clean
+
+demo: $(VENV)/.product
+	$(BIN)/python tools/demo.py
+
+test: $(VENV)/.development
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+check: test lint
+
+bench: $(VENV)/.product
+	$(BIN)/python tools/bench.py
+
+evaluate: $(VENV)/.product
+	$(BIN)/python -m mlx_model.training.evaluate
+
+requirements: $(VENV)/.development  ## pin anew what development installs, for every platform
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade --group dev pyproject.toml --output-file requirements-dev.txt
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it and try again."; exit 1; }
+	@tools/system_packages.sh "$(PYTHON)"
+	"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/.product: pyproject.toml | $(BIN)/python
+	@test -e $(VENV)/.development || $(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml requirements-dev.txt | $(BIN)/python
+	$(PIP) install --require-hashes --requirement requirements-dev.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@ $(VENV)/.product
+
+clean:
+	rm -rf $(VENV) build dist demo
