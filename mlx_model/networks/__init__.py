@@ -1,0 +1,1 @@
+"""The networks of FLUX.1 and ACE++, and the tiny autoencoder; parameters carry the released names."""

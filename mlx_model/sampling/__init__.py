@@ -1,0 +1,1 @@
+"""Noise levels, the one denoising loop, and previews."""

@@ -1,0 +1,33 @@
+"""What a latent looks like while it is still being denoised: small, quick, and roughly right."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mlx_model.runtime import mx
+from mlx_model.weights.config import PreviewConfig
+
+Pixels = npt.NDArray[np.uint8]
+
+
+_LARGEST: Final = 64
+
+
+def preview(latent: mx.array, config: PreviewConfig, decode: Callable[[mx.array], mx.array] | None = None) -> Pixels:
+    """Turn a scaled latent (1, h, w, channels) into a uint8 picture: (h, w, 3), or (8h, 8w, 3) with a decoder.
+
+    ``decode`` gives (1, 8h, 8w, 3) in [-1, 1] for a scaled latent, as TAEF1 was trained. Latents of more than 64
+    positions along a side are thinned out for it: a preview is small.
+    """
+    if decode is None:
+        return to_bytes(latent @ mx.array(config.matrix) + mx.array(config.bias))
+    every = -(-max(latent.shape[1:3]) // _LARGEST)
+    return to_bytes(decode(latent[:, ::every, ::every]))
+
+
+def to_bytes(pixels: mx.array) -> Pixels:
+    """Turn (1, h, w, 3) in [-1, 1] into uint8 (h, w, 3), clipped and rounded."""
+    rounded = mx.round(mx.clip((pixels[0].astype(mx.float32) + 1) * 127.5, 0, 255))
+    return np.array(rounded.astype(mx.uint8))

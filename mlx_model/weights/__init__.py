@@ -1,0 +1,1 @@
+"""Weights on disk and in memory: a model folder's config, strict loading, layouts, quantized layers, adapters."""

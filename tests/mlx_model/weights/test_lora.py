@@ -1,0 +1,275 @@
+"""Adapters act beside the layers as if merged into them, in every layout, and come off without a trace.
+
+The known answers: tests/golden/lora_* (made with the authors' code) and diffusers_flux.* (made with diffusers).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlx_model.networks.modulation import schedule_modulation
+from mlx_model.networks.transformer import Transformer
+from mlx_model.request import RequestError
+from mlx_model.runtime import mx, nn, tree
+from mlx_model.weights.config import QuantizationConfig, TransformerConfig
+from mlx_model.weights.layouts import from_diffusers, is_modulation
+from mlx_model.weights.lora import AdaptedLinear, LoadedAdapter, attach, detach, read_adapter, side_path
+from mlx_model.weights.model_folder import load_weights, read_tensors
+from mlx_model.weights.quantize import QuantizedLinear, quantize
+from tests.known_answers import GOLDEN, Case, golden_case, golden_config, relative_error
+
+KOHYA = GOLDEN / "lora_comfyui.safetensors"
+CONFIG = golden_config(384)
+BOUND = 1e-5
+
+
+def merged_case(adapters: list[LoadedAdapter]) -> Case:
+    """Bake adapters into the golden Fill transformer's weights: what the side paths must equal."""
+    case = golden_case("fill")
+    for name in {name for adapter in adapters for name in adapter.updates}:
+        updates = [(a.updates[name], a.strength) for a in adapters if name in a.updates]
+        delta = sum((strength * update.up @ update.down for update, strength in updates), mx.array(0.0))
+        if is_modulation(name):
+            case.modulation[name + ".weight"] = case.modulation[name + ".weight"] + delta
+        else:
+            layer = dict(case.transformer.named_modules())[name]
+            layer.weight = layer.weight + delta
+    return case
+
+
+def random_adapter(seed: int, names: tuple[str, ...], rank: int = 2) -> dict[str, mx.array]:
+    """Make an adapter in the released names for some layers of the golden Fill transformer."""
+    weights = read_tensors(GOLDEN / "transformer_fill.weights.safetensors")
+    tensors: dict[str, mx.array] = {}
+    for i, name in enumerate(names):
+        rows, columns = weights[name + ".weight"].shape
+        down, up = mx.random.split(mx.random.key(100 * seed + i))
+        tensors[f"{name}.lora_A.weight"] = mx.random.normal((rank, columns), key=down) * 0.2
+        tensors[f"{name}.lora_B.weight"] = mx.random.normal((rows, rank), key=up) * 0.2
+    return tensors
+
+
+def test_a_kohya_adapter_equals_the_weights_that_the_authors_merged() -> None:
+    """Alpha is 2 and rank 4 there, so a port that forgets alpha / rank fails."""
+    case = golden_case("fill")
+    before = read_tensors(GOLDEN / "transformer_fill.weights.safetensors")
+    adapter = read_adapter(KOHYA, CONFIG, 0.8)
+    for key, merged in read_tensors(GOLDEN / "lora_merged_scale0.8.safetensors").items():
+        side = side_path([adapter], key.removesuffix(".weight"))
+        assert side is not None
+        error = relative_error(side.up @ side.down, merged - before[key])
+        assert error <= BOUND, f"{key}: relative error of the update {error:.1e}"
+    attach(case.transformer, [adapter])
+    error = relative_error(case.velocity([adapter]), merged_case([adapter]).velocity())
+    assert error <= BOUND, f"velocity: relative error {error:.1e}"
+
+
+def test_the_adapter_moves_the_velocity_and_so_does_its_modulation_part_alone() -> None:
+    case = golden_case("fill")
+    adapter = read_adapter(KOHYA, CONFIG)
+    plain, modulation_only = case.velocity(), case.velocity([adapter])
+    attach(case.transformer, [adapter])
+    both = case.velocity([adapter])
+    for moved in (modulation_only, both):
+        assert relative_error(moved, plain) > 0.001
+    assert relative_error(both, modulation_only) > 0.001
+
+
+def test_several_adapters_act_at_once_and_their_strengths_are_live() -> None:
+    case = golden_case("fill")
+    layers = ("single_blocks.0.linear1", "double_blocks.0.img_attn.qkv", "double_blocks.1.txt_mod.lin", "img_in")
+    first = read_adapter(KOHYA, CONFIG)
+    second = read_adapter(random_adapter(1, layers), CONFIG, name="second")
+    for strengths in ((1.0, 0.5), (0.3, -0.7), (0.0, 1.0)):
+        both = [replace(adapter, strength=s) for adapter, s in zip((first, second), strengths, strict=True)]
+        attach(case.transformer, both)
+        error = relative_error(case.velocity(both), merged_case(both).velocity())
+        assert error <= BOUND, f"strengths {strengths}: relative error {error:.1e}"
+
+
+def test_taking_adapters_off_leaves_the_very_same_weights() -> None:
+    case = golden_case("fill")
+    before, names = case.velocity(), [name for name, _ in tree.tree_flatten(case.transformer.parameters())]
+    weight = case.transformer.img_in.weight
+    adapters = [read_adapter(KOHYA, CONFIG), read_adapter(random_adapter(1, ("img_in",)), CONFIG)]
+    attach(case.transformer, adapters)
+    assert isinstance(case.transformer.img_in, AdaptedLinear)
+    detach(case.transformer)
+    assert case.transformer.img_in.weight is weight
+    assert [name for name, _ in tree.tree_flatten(case.transformer.parameters())] == names
+    assert mx.array_equal(case.velocity(), before)
+
+
+def test_an_adapter_stands_beside_a_quantized_layer() -> None:
+    case = golden_case("fill")
+    adapter = read_adapter(KOHYA, CONFIG)
+    quantize(case.transformer, QuantizationConfig(64, 4), lambda name: name != "img_in")
+    attach(case.transformer, [adapter])
+    layer = case.transformer.single_blocks[0].linear1
+    assert isinstance(layer, AdaptedLinear)
+    assert isinstance(layer.base, QuantizedLinear)
+    x = mx.random.normal((5, 64), key=mx.random.key(4))
+    update = adapter.updates["single_blocks.0.linear1"]
+    error = relative_error(layer(x) - layer.base(x), x @ (update.up @ update.down).T)
+    assert error <= BOUND, f"the update through a 4-bit layer: relative error {error:.1e}"
+
+
+def test_a_bfloat16_stream_stays_bfloat16_beside_an_adapter() -> None:
+    adapter = read_adapter(KOHYA, CONFIG, 0.8, dtype=mx.bfloat16)
+    side = side_path([adapter], "single_blocks.0.linear2")
+    assert side is not None
+    layer = nn.Linear(320, 64)
+    layer.set_dtype(mx.bfloat16)
+    assert AdaptedLinear(layer, side)(mx.zeros((1, 320), mx.bfloat16)).dtype == mx.bfloat16
+
+
+# Layouts.
+
+
+def diffusers_case() -> tuple[TransformerConfig, Callable[[list[LoadedAdapter]], mx.array], dict[str, mx.array]]:
+    """Load diffusers' model; returns its config, its velocity given adapters, and the known answers."""
+    values = json.loads((GOLDEN / "diffusers_flux_config.json").read_text())
+    grid = values.pop("rows"), values.pop("columns")
+    config = TransformerConfig.from_dict(values)
+    weights = from_diffusers(read_tensors(GOLDEN / "diffusers_flux.weights.safetensors"), config)
+    model = Transformer(config)
+    load_weights(model, {name: w for name, w in weights.items() if not is_modulation(name)})
+    case = read_tensors(GOLDEN / "diffusers_flux.case.safetensors")
+
+    def velocity(adapters: list[LoadedAdapter]) -> mx.array:
+        attach(model, adapters)
+        vectors = model.vector(case["t"], case["guidance"], case["pooled"])
+        modulation = {name: w for name, w in weights.items() if is_modulation(name)}
+        step = schedule_modulation(config, modulation, vectors, adapters)[0]
+        rope = model.rope(case["context"].shape[1], *grid)
+        return model(case["tokens"], model.embed_text(case["context"]), step, rope)
+
+    return config, velocity, case
+
+
+def test_a_diffusers_adapter_on_every_layer_gives_the_velocity_that_diffusers_gives() -> None:
+    """Separate q, k, v and proj_mlp land on fused layers, norm_out's halves are exchanged, alpha is in the header."""
+    config, velocity, case = diffusers_case()
+    adapter = read_adapter(GOLDEN / "diffusers_flux.lora.safetensors", config, 0.7)
+    error = relative_error(velocity([adapter]), case["velocity_lora"])
+    assert error <= BOUND, f"relative error {error:.1e}, allowed {BOUND:.0e}"
+    assert relative_error(velocity([]), case["velocity_lora"]) > 0.1
+
+
+def renamed(tensors: Mapping[str, mx.array], *changes: tuple[str, str]) -> dict[str, mx.array]:
+    """Replace parts of all keys."""
+    result: dict[str, mx.array] = {}
+    for key, tensor in tensors.items():
+        for old, new in changes:
+            key = key.replace(old, new)
+        result[key] = tensor
+    return result
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("transformer.", "base_model.model.", )],
+        [(".lora_A.", ".lora_A.default."), (".lora_B.", ".lora_B.default.")],
+        [("transformer.", "")],
+    ],
+    ids=["PEFT", "PEFT with an adapter's name", "no prefix"],
+)  # fmt: skip
+def test_spellings_of_diffusers_names_mean_the_same(changes: list[tuple[str, str]]) -> None:
+    config, _, _ = diffusers_case()
+    tensors = read_tensors(GOLDEN / "diffusers_flux.lora.safetensors")
+    same_as(read_adapter(tensors, config), read_adapter(renamed(tensors, *changes), config))
+
+
+def test_kohya_names_over_diffusers_layers_mean_the_same() -> None:
+    config, _, _ = diffusers_case()
+    tensors = read_tensors(GOLDEN / "diffusers_flux.lora.safetensors")
+    kohya: dict[str, mx.array] = {}
+    for key, tensor in tensors.items():
+        layer, half = key.removeprefix("transformer.").split(".lora_")
+        kohya[f"lora_unet_{layer.replace('.', '_')}.lora_{ {'A': 'down', 'B': 'up'}[half[0]] }.weight"] = tensor
+    same_as(read_adapter(tensors, config), read_adapter(kohya, config))
+
+
+@pytest.mark.parametrize("prefix", ["", "diffusion_model.", "transformer."])
+def test_the_released_names_with_peft_endings_mean_the_same_as_kohyas(prefix: str) -> None:
+    layers = ("single_blocks.0.linear1", "double_blocks.1.img_attn.qkv", "final_layer.adaLN_modulation.1")
+    tensors = random_adapter(2, layers)
+    kohya: dict[str, mx.array] = {}
+    for layer in layers:
+        stem = "lora_unet_" + layer.replace(".", "_")
+        kohya[f"{stem}.lora_down.weight"] = tensors[f"{layer}.lora_A.weight"]
+        kohya[f"{stem}.lora_up.weight"] = tensors[f"{layer}.lora_B.weight"]
+        kohya[f"{stem}.alpha"] = mx.array(2.0)  # equals the rank
+    with_prefix = {prefix + key: tensor for key, tensor in tensors.items()}
+    same_as(read_adapter(kohya, CONFIG), read_adapter(with_prefix, CONFIG))
+
+
+def same_as(one: LoadedAdapter, other: LoadedAdapter) -> None:
+    """Assert that two adapters hold the same updates."""
+    assert one.updates.keys() == other.updates.keys()
+    for name, update in one.updates.items():
+        assert mx.allclose(update.up @ update.down, other.updates[name].up @ other.updates[name].down, 1e-5, 1e-7), (
+            name
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [({"lora_alpha": 8}, 4.0), ({"lora_alpha": 8, "alpha_pattern": {"linear1": 1}}, 0.5),
+     ({"lora_alpha": 8, "alpha_pattern": {"ear1": 1}}, 4.0), ({"lora_alpha": 4, "use_rslora": True}, 4 / 2**0.5)],
+)  # fmt: skip
+def test_alpha_is_found_where_peft_keeps_it(settings: dict[str, object], scale: float, tmp_path: Path) -> None:
+    tensors = random_adapter(3, ("single_blocks.0.linear1",))
+    mx.save_safetensors(str(tmp_path / "adapter_model.safetensors"), tensors)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
+    plain = read_adapter(tensors, CONFIG).updates["single_blocks.0.linear1"]
+    ours = read_adapter(tmp_path / "adapter_model.safetensors", CONFIG).updates["single_blocks.0.linear1"]
+    error = relative_error(ours.up @ ours.down, scale * plain.up @ plain.down)
+    assert error <= BOUND, f"relative error {error:.1e}"
+
+
+# What does not fit.
+
+
+def test_text_encoder_keys_are_left_out_with_one_warning() -> None:
+    tensors = random_adapter(4, ("img_in",))
+    assert read_adapter(tensors, CONFIG).warning is None
+    for key in (
+        "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight",
+        "lora_te2_encoder_block_0_layer_0_SelfAttention_q.alpha",
+        "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight",
+    ):
+        tensors[key] = mx.zeros((2, 8))
+    adapter = read_adapter(tensors, CONFIG, name="style")
+    assert adapter.warning == "the adapter style also changes the text encoder; that part is left out"
+    assert list(adapter.updates) == ["img_in"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [
+        ("lora_unet_double_blocks_7_img_attn_qkv.lora_down.weight", (2, 64)),  # the model has two double blocks
+        ("transformer.transformer_blocks.0.attn.to_x.lora_A.weight", (2, 64)),
+        ("lora_unet_single_blocks_0_linear1.dora_scale", (448,)),
+        ("double_blocks.0.img_attn.norm.query_norm.lora_A.weight", (2, 64)),
+    ],
+)
+def test_an_unknown_key_of_the_transformer_is_an_error_that_names_it(key: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(RequestError, match=f"unknown key {key}"):
+        read_adapter(random_adapter(5, ("img_in",)) | {key: mx.zeros(shape)}, CONFIG)
+
+
+def test_shapes_that_do_not_fit_and_halves_that_are_missing_are_named() -> None:
+    tensors = random_adapter(6, ("img_in",))
+    wrong = tensors | {"img_in.lora_A.weight": mx.zeros((2, 64))}  # an adapter for a model with other inputs
+    with pytest.raises(RequestError, match=r"img_in has \(64, 2\) x \(2, 64\), the layer is \(64, 384\)"):
+        read_adapter(wrong, CONFIG)
+    del tensors["img_in.lora_A.weight"]
+    with pytest.raises(RequestError, match="img_in has only up"):
+        read_adapter(tensors, CONFIG)
+    with pytest.raises(RequestError, match="holds no update"):
+        read_adapter({}, CONFIG)
