@@ -1,0 +1,1 @@
+"""What stands around the networks: region, LCU++ canvas, controls, prompts, pasting back."""
