@@ -1,0 +1,97 @@
+"""A request on its way: whether it was cancelled, how far it is, how long it will take, how long it took."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mlx_model.request import Cancelled, Progress
+
+Stage: TypeAlias = Literal["load", "text", "encode", "denoise", "decode", "finish"]
+STAGES: Final[tuple[Stage, ...]] = ("load", "text", "encode", "denoise", "decode", "finish")
+
+
+class Journey:
+    """Follows one request through its stages.
+
+    ``paces`` are seconds per unit of work by stage, known from earlier requests and brought up to date by
+    :meth:`arrive`; ``work`` says how much of each stage lies ahead, in any unit that grows with its duration.
+    """
+
+    def __init__(
+        self,
+        on_progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+        paces: MutableMapping[Stage, float],
+        clock: Callable[[], float] = time.perf_counter,
+    ):
+        self._on_progress, self._cancelled, self._paces, self._clock = on_progress, cancelled, paces, clock
+        self._spent: defaultdict[Stage, float] = defaultdict(float)
+        self._work: dict[Stage, float] = {}
+        self._stage: Stage = "load"
+        self._since = clock()
+        self._step, self._steps = 0, 0
+
+    def plan(self, work: Mapping[Stage, float], steps: int) -> None:
+        """Say what lies ahead, as soon as that is known."""
+        self._work, self._steps = dict(work), steps
+
+    def tick(self) -> None:
+        """Give way to cancelling; called several times a second wherever there is work.
+
+        Raises:
+            Cancelled: the request was cancelled.
+        """
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled
+
+    def enter(self, stage: Stage) -> None:
+        """Begin a stage, or come back to it: its time goes on."""
+        self._leave()
+        self._stage = stage
+        self._report(None)
+        self.tick()
+
+    def step(self, done: int, preview: npt.NDArray[np.uint8] | None = None) -> None:
+        """Tell that so many denoising steps are done."""
+        self._step = done
+        self._report(preview)
+        self.tick()
+
+    def arrive(self) -> dict[str, float]:
+        """End the last stage; return the seconds of each and remember how fast they went."""
+        self._leave()
+        for stage, seconds in self._spent.items():
+            if self._work.get(stage):
+                self._paces[stage] = seconds / self._work[stage]
+        return {stage: self._spent[stage] for stage in STAGES if stage in self._spent}
+
+    def _leave(self) -> None:
+        now = self._clock()
+        self._spent[self._stage] += now - self._since
+        self._since = now
+
+    def _report(self, preview: npt.NDArray[np.uint8] | None) -> None:
+        if self._on_progress is not None:
+            self._on_progress(Progress(self._stage, self._step, self._steps, self._seconds_left(), preview))
+
+    def _seconds_left(self) -> float | None:
+        """Estimate from this run's steps where there are any, otherwise from earlier requests."""
+        spent = self._spent.copy()
+        spent[self._stage] += self._clock() - self._since
+        ahead = STAGES[STAGES.index(self._stage) :]
+        left = 0.0
+        if "denoise" in ahead:
+            if self._step:
+                left = spent["denoise"] / self._step * (self._steps - self._step)
+            elif "denoise" in self._paces and "denoise" in self._work:
+                left = self._paces["denoise"] * self._work["denoise"]
+            else:
+                return None
+        for stage in ahead:
+            if stage != "denoise" and stage in self._paces:
+                left += max(0.0, self._paces[stage] * self._work.get(stage, 0.0) - spent[stage])
+        return left

@@ -1,0 +1,166 @@
+"""The estimate of memory against measured peaks, and what is said where memory is short."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlx_model import memory, stages
+from mlx_model.editor import Editor
+from mlx_model.memory import Need, Weights
+from mlx_model.networks.modulation import StepModulation
+from mlx_model.parts import Parts, autoencoder_for
+from mlx_model.request import EditRequest, RequestError
+from mlx_model.runtime import ON_GPU, mx, nn
+from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
+from tests.mlx_model.tiny_model import tiny_config
+
+CONFIG = tiny_config()
+TOLERANCE = 0.25
+"""Of the measured peak: how far the estimate may be off on the tiny model."""
+
+
+def peak(work: Callable[[], mx.array]) -> int:
+    """Run ``work`` and return the most bytes that it held at a time."""
+    mx.clear_cache()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    mx.eval(work())
+    return mx.get_peak_memory() - before
+
+
+def estimated(config: ModelConfig, size: tuple[int, int]) -> Need:
+    """Estimate the activations alone, for one step on a canvas that is all target."""
+    return memory.estimate(config, Weights(0, 0, 0, 0), size, size, steps=1)
+
+
+def assert_near(estimate: int, measured: int, what: str) -> None:
+    off = estimate / measured - 1
+    assert abs(off) <= TOLERANCE, f"{what}: estimated {estimate}, measured {measured} ({off:+.0%})"
+
+
+on_the_cpu = pytest.mark.skipif(ON_GPU, reason="on a GPU the formulas are upper bounds")
+
+
+@on_the_cpu
+@pytest.mark.parametrize("canvas", [(64, 64), (160, 128), (256, 256)])
+def test_denoising_needs_what_is_estimated(tiny_model: Path, canvas: tuple[int, int]) -> None:
+    transformer, _ = Parts(tiny_model, CONFIG).transformer((), lambda: None)
+    tokens, length = canvas[0] * canvas[1] // 256, CONFIG.prompt.t5_length
+    text = transformer.embed_text(mx.zeros((1, length, CONFIG.transformer.context_in_dim)))
+    hidden = CONFIG.transformer.hidden_size
+    modulation = StepModulation(
+        ((mx.zeros((1, 1, 6 * hidden)), mx.zeros((1, 1, 6 * hidden))),),
+        (mx.zeros((1, 1, 3 * hidden)),) * 2,
+        mx.zeros((1, 1, 2 * hidden)),
+    )
+    rows, columns = canvas[1] // 8, canvas[0] // 8
+    latent = mx.random.normal((1, rows, columns, 16), key=mx.random.key(0))
+    mx.eval(latent, text)
+
+    def step() -> mx.array:
+        condition = mx.zeros((1, tokens, CONFIG.transformer.in_channels - 64))
+        mx.eval(condition)
+        velocity = stages.velocity_of(transformer, text, condition, [modulation], (rows, columns), lambda: None)
+        return velocity(latent, 0)
+
+    assert_near(estimated(CONFIG, canvas).denoise, peak(step), f"denoising {canvas}")
+
+
+@on_the_cpu
+@pytest.mark.parametrize("length", [128, 512])
+def test_t5_needs_what_is_estimated(tiny_model: Path, length: int) -> None:
+    config = replace(CONFIG, prompt=replace(CONFIG.prompt, t5_length=length))
+    encoder = Parts(tiny_model, config).text(lambda: None).t5
+    ids = mx.zeros((1, length), dtype=mx.int32)
+    measured = peak(lambda: encoder(ids, lambda: None))
+    assert_near(estimated(config, (64, 64)).text, measured, f"T5 with {length} tokens")
+
+
+FULL = AutoencoderConfig("full", 256, 3, 32, 3, (1, 2, 4, 4), 2, 16)
+
+
+@on_the_cpu
+@pytest.mark.parametrize("size", [(64, 64), (256, 128)])
+@pytest.mark.parametrize("sizes", [CONFIG.autoencoder, FULL], ids=["tiny", "full"])
+def test_autoencoders_need_what_is_estimated(
+    sizes: AutoencoderConfig | TinyAutoencoderConfig, size: tuple[int, int]
+) -> None:
+    config = replace(CONFIG, autoencoder=sizes)
+    autoencoder = autoencoder_for(sizes)
+    mx.eval(autoencoder.parameters())
+    pixels = np.zeros((size[1], size[0], 3), np.float32)
+    measured = peak(lambda: stages.encode(autoencoder, pixels, config.latent, lambda: None))
+    assert_near(estimated(config, size).encode, measured, f"encoding {size}")
+    latent = mx.random.normal((1, size[1] // 8, size[0] // 8, 16), key=mx.random.key(0))
+    mx.eval(latent)
+    measured = peak(lambda: mx.array(stages.decode(autoencoder, latent, config.latent, lambda: None)))
+    assert_near(estimated(config, size).decode, measured, f"decoding {size}")
+
+
+@on_the_cpu
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_whole_road_needs_what_is_estimated(tiny_model: Path, keep: bool) -> None:
+    """Weights, caches and the largest stage together, with all parts kept and with as few as possible."""
+    request = EditRequest("a red star", size=(128, 96), steps=2)
+    need = memory.estimate(CONFIG, memory.weights_of(tiny_model), (128, 96), (128, 96), 2)
+    estimate = need.all_kept if keep else need.least
+    limit = 1 << 40 if keep else need.least
+    measured = peak(lambda: mx.array(Editor(tiny_model, limit).edit(request, {}).picture.pixels))
+    assert_near(estimate, measured, "the whole road")
+
+
+def test_weights_are_counted_as_they_are_loaded(tiny_model: Path) -> None:
+    counted = memory.weights_of(tiny_model)
+    parts = Parts(tiny_model, CONFIG)
+    loaders: list[tuple[int, Callable[[], list[nn.Module]]]] = [
+        (counted.transformer, lambda: [parts.transformer((), lambda: None)[0]]),
+        (counted.autoencoder, lambda: [parts.autoencoder(lambda: None)]),
+        (counted.text, lambda: [parts.text(lambda: None).t5, parts.text(lambda: None).clip]),
+    ]
+    for count, load in loaders:
+        before = mx.get_active_memory()
+        for module in load():
+            mx.eval(module.parameters())
+        held = mx.get_active_memory() - before
+        assert 0 <= held - count < 0.05 * count + 4096, f"counted {count}, held {held}"
+
+
+WEIGHTS = Weights(transformer=1000, modulation=500, text=800, autoencoder=50, adapters=30)
+NEED = Need(WEIGHTS, text=20, encode=5, denoise=200, decode=100)
+
+
+def test_peaks_of_the_three_ways_of_keeping_parts() -> None:
+    assert NEED.all_kept == 1000 + 500 + 800 + 50 + 30 + 200
+    assert NEED.text_released == 1000 + 30 + 50 + 800 + 20
+    assert NEED.least == 1000 + 30 + 50 + 200
+    texts = replace(NEED, weights=replace(WEIGHTS, text=5000))
+    assert texts.least == 5020, "the text encoders alone may be what needs most"
+
+
+def test_too_little_memory_is_told_with_what_would_fit() -> None:
+    weights = Weights(10 << 20, 0, 0, 0)
+    canvas, target = (1024, 512), (512, 512)
+    needed = memory.estimate(CONFIG, weights, canvas, target, steps=2).least
+    assert memory.check(CONFIG, weights, canvas, target, 2, needed).least == needed
+    with pytest.raises(RequestError) as caught:
+        memory.check(CONFIG, weights, canvas, target, 2, needed // 2)
+    text = str(caught.value)
+    assert f"needs {round(needed / 2**20)} MB" in text, text
+    side = memory.largest_side(CONFIG, weights, canvas, target, 2, needed // 2)
+    assert side is not None
+    assert f"about {side} x {side} pixels" in text, text
+    assert "references included" in text, text
+    assert memory.estimate(CONFIG, weights, (side, side), (side // 2, side), 2).least <= needed // 2
+    assert memory.estimate(CONFIG, weights, (side + 16, side + 16), (side // 2 + 8, side + 16), 2).least > needed // 2
+
+
+def test_where_nothing_fits_another_model_is_advised() -> None:
+    with pytest.raises(RequestError, match="quantized"):
+        memory.check(CONFIG, WEIGHTS, (64, 64), (64, 64), 2, 100)
+
+
+def test_this_machine_has_memory() -> None:
+    assert 2**28 < memory.machine_limit() < 2**46

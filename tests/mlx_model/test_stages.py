@@ -1,0 +1,193 @@
+"""Stages called alone: the road's own loop against the golden trajectory, latents, text, and what a plan refuses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlx_model import stages
+from mlx_model.conditioning.canvas import build_canvas
+from mlx_model.conditioning.region import plan_region
+from mlx_model.networks.modulation import schedule_modulation
+from mlx_model.parts import Parts
+from mlx_model.request import EditRequest, Picture, Reference, RequestError, digest
+from mlx_model.runtime import mx
+from mlx_model.sampling.denoise import denoise
+from mlx_model.sampling.schedule import sigmas
+from mlx_model.tasks import recipe_for
+from mlx_model.weights.config import LatentConfig, ModelConfig, ShiftConfig
+from tests.known_answers import channels_last, golden_case, relative_error
+from tests.mlx_model.tiny_model import tiny_config
+
+CONFIG = tiny_config()
+
+
+def test_six_steps_end_where_the_authors_do() -> None:
+    case = golden_case("trajectory_fill")
+    rows, columns = (2 * side for side in case.grid)
+    steps = int(np.array(case.tensors["steps"])[0])
+    levels = sigmas(steps, rows * columns // 4, ShiftConfig(tokens=(256, 4096), mu=(0.5, 1.15)))
+    guidance = mx.broadcast_to(case.tensors["guidance"], (steps,))
+    vectors = case.transformer.vector(mx.array(levels[:-1]), guidance, case.tensors["pooled"])
+    modulation = schedule_modulation(case.config, dict(case.modulation), vectors, dtype=mx.float32)
+    text = case.transformer.embed_text(case.tensors["context"])
+    velocity = stages.velocity_of(case.transformer, text, case.condition, modulation, (rows, columns), lambda: None)
+    end = denoise(velocity, channels_last(case.tensors["noise"]), levels)
+    error = relative_error(end, channels_last(case.tensors["latent"]))
+    assert error <= 3e-5, f"six Euler steps: {error:.1e}"
+
+
+def test_a_mask_at_both_ends_of_a_long_picture_is_worked_on_where_it_is_largest() -> None:
+    picture, mask = (Picture(np.full((16, 640, 4), 255, np.uint8)) for _ in range(2))
+    mask.pixels[..., :3] = 0
+    mask.pixels[:, :4, :3] = 255
+    mask.pixels[:, -9:, :3] = 255
+    pictures = {digest(picture): picture, digest(mask): mask}
+    request = EditRequest("make it blue", picture=digest(picture), mask=digest(mask), task="instruct")
+    region = stages.plan(request, recipe_for(request, "fft"), pictures, CONFIG).region
+    assert region.cut
+    assert region.box[0] <= 631 < 640 <= region.box[0] + region.box[2]
+
+
+def test_latents_are_scaled_both_ways(tiny_model: Path) -> None:
+    autoencoder = Parts(tiny_model, CONFIG).autoencoder(lambda: None)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (32, 48, 3)).astype(np.float32)
+    plain = stages.encode(autoencoder, pixels, LatentConfig(1.0, 0.0), lambda: None)
+    scaled = stages.encode(autoencoder, pixels, LatentConfig(0.3611, 0.1159), lambda: None)
+    assert plain.shape == (1, 4, 6, 16)
+    assert np.allclose(np.array(scaled), 0.3611 * (np.array(plain) - 0.1159), atol=1e-6)
+    images = [
+        stages.decode(autoencoder, latent, config, lambda: None)
+        for latent, config in ((plain, LatentConfig(1.0, 0.0)), (scaled, LatentConfig(0.3611, 0.1159)))
+    ]
+    assert images[0].shape == (32, 48, 3)
+    assert np.abs(images[0] - images[1]).max() < 1e-5
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 0.0])
+def test_a_decoder_s_unusable_numbers_are_noticed(number: float) -> None:
+    class Broken:
+        def decode(self, raw: mx.array, _: object) -> mx.array:
+            return mx.full((1, raw.shape[1] * 8, raw.shape[2] * 8, 3), number)
+
+    with pytest.raises(ArithmeticError, match="decoded"):
+        stages.decode(Broken(), mx.zeros((1, 2, 2, 16)), CONFIG.latent, lambda: None)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("kind", ["fft", "fill"])
+def test_conditions_fill_the_token_up(tiny_model: Path, kind: str) -> None:
+    config = tiny_config("fft" if kind == "fft" else "fill")
+    autoencoder = Parts(tiny_model, config).autoencoder(lambda: None)
+    region = plan_region((64, 48), None, [(32, 32)], config.size, keep_pixels=True)
+    reference = np.full((32, 32, 3), 200, np.uint8)
+    canvas = build_canvas(region, np.full((48, 64, 3), 9, np.uint8), None, [(reference, None)], 0.5)
+    tokens = stages.encode_canvas(autoencoder, canvas, config, lambda: None)
+    width, height = region.canvas_size
+    assert tokens.shape == (1, width * height // 256, config.transformer.in_channels - 64)
+    mask = np.array(tokens[0, :, -256:]).reshape(height // 16, width // 16, 256)
+    edge = sum(region.columns) // 16
+    assert (mask[:, :edge] == 0).all(), "the reference is kept"
+    assert (mask[:, edge:] == 1).all(), "everything else may change"
+
+
+def test_the_target_is_what_stands_beside_the_references() -> None:
+    region = plan_region((64, 48), None, [(32, 32)], CONFIG.size, keep_pixels=True)
+    canvas = build_canvas(region, None, None, [(np.zeros((32, 32, 3), np.uint8), None)], 1.0)
+    width, height = region.canvas_size
+    latent = mx.broadcast_to(mx.arange(width // 8)[None, None, :, None], (1, height // 8, width // 8, 16))
+    target = stages.target_of(latent, canvas)
+    assert target.shape[2] * 8 == region.worked[0]
+    assert target[0, 0, 0, 0].item() == sum(region.columns) // 8
+
+
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        ("make the circle red", None),
+        ("재킷을 빨간색으로 바꿔 줘", "does not know"),
+        ("make it 빨간 red", None),
+        ("a " * 40, "longer than"),
+    ],
+)
+def test_instructions_that_will_not_be_understood_are_told(tiny_model: Path, words: str, warning: str | None) -> None:
+    parts = Parts(tiny_model, CONFIG)
+    text = stages.encode_text(parts.text(lambda: None), parts.tokenizers, words, lambda: None)
+    assert text.context.shape == (1, 32, 24)
+    assert text.pooled.shape == (1, 16)
+    if warning is None:
+        assert text.warnings == ()
+    else:
+        assert len(text.warnings) == 1
+        assert warning in text.warnings[0]
+
+
+def grey(width: int, height: int, value: int = 90) -> Picture:
+    return Picture(np.full((height, width, 4), (value, value, value, 255), np.uint8))
+
+
+PICTURE, MASK, SMALL = grey(80, 64), grey(80, 64, 255), grey(40, 64, 255)
+EMPTY = grey(80, 64, 128)  # exactly the threshold: not above it
+PICTURES = {digest(p): p for p in (PICTURE, MASK, SMALL, EMPTY)}
+EDIT = EditRequest("a star", picture=digest(PICTURE), mask=digest(MASK))
+
+
+def planned(request: EditRequest, config: ModelConfig = CONFIG) -> stages.Plan:
+    return stages.plan(request, recipe_for(request, config.kind), PICTURES, config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"picture": "0" * 64}, "the picture 000000000000 was named but not given"),
+        ({"mask": "0" * 64}, "the mask 000000000000"),
+        ({"references": (Reference("0" * 64),)}, "the reference 000000000000"),
+        ({"mask": digest(SMALL)}, "the mask is 40 x 64 pixels, the picture 80 x 64"),
+        ({"mask": digest(EMPTY)}, "the mask is empty"),
+        ({"region": (90, 0, 10, 10)}, "outside the picture"),
+        ({"picture": None, "mask": None, "size": (8, 64)}, "sides of 16 to 8192 pixels, not 8 x 64"),
+        ({"picture": None, "mask": None, "size": (64, 9000)}, "not 64 x 9000"),
+    ],
+)
+def test_a_plan_that_cannot_be_made_says_why(changes: dict[str, object], says: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        planned(replace(EDIT, **changes))  # pyright: ignore[reportArgumentType]
+    assert says in str(caught.value)
+
+
+def test_an_empty_mask_means_everything_where_no_mask_is_needed() -> None:
+    plan = planned(EditRequest("bluer", picture=digest(PICTURE), mask=digest(EMPTY), task="instruct"))
+    assert plan.mask is None
+    assert plan.region.box == (0, 0, 80, 64)
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (EditRequest("x", picture=digest(PICTURE), control="depth"), "depth model"),
+        (EditRequest("x", picture=digest(PICTURE), control="as-is"), "give one"),
+        (
+            EditRequest("x", picture=digest(PICTURE), control_picture=digest(SMALL)),
+            "the control picture is 40 x 64",
+        ),
+    ],
+)
+def test_a_control_that_cannot_be_used_says_why(request_: EditRequest, says: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        stages.draw(planned(request_), request_, recipe_for(request_, "fft"), PICTURES)
+    assert says in str(caught.value)
+
+
+def test_an_own_control_picture_is_what_the_model_sees() -> None:
+    request = EditRequest("sharper", picture=digest(PICTURE), control_picture=digest(MASK))
+    canvas = stages.draw(planned(request), request, recipe_for(request, "fft"), PICTURES)
+    assert (canvas.pixels == 1).all(), "white, not the picture's grey, at repainting scale 0"
+
+
+def test_a_new_picture_starts_from_grey_of_the_size_asked_for() -> None:
+    request = EditRequest("a star", size=(96, 48))
+    plan = planned(request)
+    canvas = stages.draw(plan, request, recipe_for(request, "fft"), PICTURES)
+    assert plan.size == (96, 48)
+    assert not canvas.pixels.any()
+    assert canvas.mask.all()
