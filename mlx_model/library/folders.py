@@ -1,0 +1,99 @@
+"""Where models lie on this machine, how they are found by name, and what names them by content."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mlx_model.request import RequestError
+from mlx_model.weights.config import ModelConfig
+
+DEFAULT_MODEL: Final = "pocket"
+BUILT_IN: Final = Path(__file__).resolve().parents[2] / "resources" / "models"
+_WHOLE_BYTES: Final = 64 << 20
+_SAMPLES: Final = 256
+_SAMPLE_BYTES: Final = 64 << 10
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model that is here, or what is wrong with its folder."""
+
+    name: str
+    folder: Path
+    bytes: int
+    config: ModelConfig | None
+    problem: str | None = None
+
+
+def models_folder() -> Path:
+    """Return the folder that models are installed into: ACE_MODELS, or a place of the user's own."""
+    if chosen := os.environ.get("ACE_MODELS"):
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ACE Desktop" / "models"
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "ace-desktop" / "models"
+
+
+def installed_models() -> list[InstalledModel]:
+    """List the models that are here, installed ones first; a name that comes twice is the first one's."""
+    found: dict[str, InstalledModel] = {}
+    for folder in _model_folders():
+        if folder.name in found:
+            continue
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            found[folder.name] = InstalledModel(folder.name, folder, size, ModelConfig.load(folder))
+        except RequestError as error:
+            found[folder.name] = InstalledModel(folder.name, folder, size, None, str(error))
+    return list(found.values())
+
+
+def find_model(name: str | None = None) -> Path:
+    """Return the folder of a model by its name or by the path of its folder; None means the built-in one.
+
+    Raises:
+        RequestError: there is no such model; the sentence lists those that there are.
+    """
+    name = DEFAULT_MODEL if name is None else name
+    for folder in _model_folders():
+        if folder.name == name:
+            return folder
+    path = Path(name).expanduser()
+    if name and (path / "config.json").is_file():
+        return path
+    known = ", ".join(model.name for model in installed_models())
+    there = f"there are: {known}" if known else f"none is installed in {models_folder()}"
+    raise RequestError(f'there is no model "{name}"; {there}')
+
+
+def model_digest(folder: Path) -> str:
+    """Name a model by its content: one sha256 over its config, tensors and tokenizers (see :func:`file_digest`)."""
+    state = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in (".json", ".safetensors", ".txt"):
+            state.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
+    return state.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file up to 64 MiB; of a larger one that of its size and 256 blocks spread over it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= _WHOLE_BYTES:
+            return hashlib.sha256(file.read()).hexdigest()
+        state = hashlib.sha256(str(size).encode())
+        for index in range(_SAMPLES):
+            file.seek(index * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+            state.update(file.read(_SAMPLE_BYTES))
+        return state.hexdigest()
+
+
+def _model_folders() -> Iterator[Path]:
+    for place in (models_folder(), BUILT_IN):
+        if place.is_dir():
+            yield from sorted(path.parent for path in place.glob("*/config.json"))

@@ -1,0 +1,295 @@
+"""Tensors out of safetensors and GGUF files, near or far, in file order: the road of bytes to the converter.
+
+A far file is read by ranges that are fetched ahead in parallel and handed out in order; nothing of it lies on disk.
+Every size, offset and name of a header is checked against the file's real size before anything is allocated. No other
+format is read, above all no pickle.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from mlx_model.library.errors import Damaged, LibraryError
+from mlx_model.library.gguf_header import gguf_entries
+from mlx_model.library.hub import Hub, RemoteFile
+from mlx_model.library.progress import Control, Meter
+from mlx_model.library.tensor_entry import Headed, TensorEntry, checked_entry
+from mlx_model.library.windows import Span, in_order, spans_of
+
+HEADER_BYTES: Final = 16 << 20
+"""The longest safetensors header that is read; those of the released models have 0.1 MB."""
+_BYTES_PER_NUMBER: Final = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+_READ: Final = 4 << 20
+
+
+class Source(Protocol):
+    """A file's bytes; ``sha256`` is what they should hash to, where that is known."""
+
+    @property
+    def title(self) -> str:
+        """The file in words."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The file's length in bytes."""
+        ...
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest that the file should have."""
+        ...
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Read a few bytes."""
+        ...
+
+    def stream(self, start: int) -> Iterator[bytes | bytearray]:
+        """Read from ``start`` to the end, piece by piece."""
+        ...
+
+
+@dataclass(frozen=True)
+class RemoteSource:
+    """A file on the hub; ``control`` pauses and cancels, ``meter`` counts. LibraryError where it cannot be read."""
+
+    hub: Hub
+    file: RemoteFile
+    control: Control = field(default_factory=Control)
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def title(self) -> str:
+        """The file in words."""
+        return self.file.title
+
+    @property
+    def size(self) -> int:
+        """The file's length in bytes."""
+        return self.file.size
+
+    @property
+    def sha256(self) -> str | None:
+        """The hub's digest."""
+        return self.file.sha256
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Fetch one range."""
+        return bytes(self._fetch((start, stop), self.control))
+
+    def stream(self, start: int) -> Iterator[bytes | bytearray]:
+        """Fetch ranges ahead, in parallel, inside the pace's window."""
+        pace = self.hub.pace
+        spans = spans_of(start, self.file.size, pace.range_bytes)
+        parallel, ahead = pace.parallel, pace.ahead
+        yield from in_order(self._fetch, spans, parallel=parallel, ahead=ahead, control=self.control)
+
+    def _fetch(self, span: Span, control: Control) -> bytearray:
+        data = bytearray()
+
+        def sink(piece: bytes) -> None:
+            data.extend(piece)
+            self.meter.came(len(piece))
+
+        self.hub.fetch(self.file, *span, sink, control)
+        return data
+
+
+@dataclass(frozen=True)
+class LocalSource:
+    """A file on this machine."""
+
+    path: Path
+    sha256: str | None = None
+    control: Control = field(default_factory=Control)
+
+    @property
+    def title(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """The file's length in bytes."""
+        return self.path.stat().st_size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Read a few bytes."""
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
+
+    def stream(self, start: int) -> Iterator[bytes | bytearray]:
+        """Read to the end, 4 MiB at a time."""
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            while data := stream.read(_READ):
+                self.control.checkpoint()
+                yield data
+
+
+class TensorFile:
+    """The tensors of a safetensors or GGUF file.
+
+    ``entries`` are in file order, ``metadata`` is what the file says about itself (safetensors only), and
+    ``header_sha256`` names the header: where it agrees, a pass may be taken up again at a later tensor.
+
+    Raises:
+        Damaged: the file is neither, or its header does not agree with itself or with the file's size.
+        LibraryError: it cannot be read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        try:
+            headed = _open(source)
+        except (OSError, MemoryError) as error:
+            raise LibraryError(f"{source.title} cannot be read ({error})") from error
+        self.entries = tuple(sorted(headed.entries, key=lambda entry: (entry.start, entry.stop)))
+        self.metadata = headed.metadata
+        self._header = headed.header
+        self.header_sha256 = hashlib.sha256(headed.header).hexdigest()
+
+    def tensors(self, first: int = 0) -> "TensorPass":
+        """Go through the tensors in file order, from the one with index ``first`` on."""
+        return TensorPass(self, first, self._header)
+
+    def one(self, name: str) -> bytes:
+        """Read a single tensor; KeyError where there is none of that name."""
+        found = {entry.name: entry for entry in self.entries}[name]
+        return self.source.read(found.start, found.stop)
+
+
+class TensorPass:
+    """One way through a file: iterate to get ``(entry, bytes)``, little-endian, row by row.
+
+    ``sha256`` is the digest of the whole file once an uninterrupted pass from the first tensor has come to its end,
+    else None.
+    """
+
+    def __init__(self, file: TensorFile, first: int, header: bytes) -> None:
+        self.sha256: str | None = None
+        self._file, self._first, self._header = file, first, header
+
+    def __iter__(self) -> Iterator[tuple[TensorEntry, bytearray]]:
+        """Yield each tensor; the bytearray is the caller's to keep."""
+        source, entries = self._file.source, self._file.entries[self._first :]
+        whole = self._first == 0
+        at = len(self._header) if whole or not entries else entries[0].start
+        digest = hashlib.sha256(self._header if whole else b"")
+        stream = source.stream(at)
+        rest = memoryview(b"")
+
+        def take(count: int) -> Iterator[memoryview]:
+            nonlocal rest, at
+            while count:
+                if not rest:
+                    data = next(stream, None)
+                    if not data:
+                        raise Damaged(f"{source.title} is shorter than its header says; fetch or copy it again")
+                    digest.update(data)
+                    rest = memoryview(data)
+                piece, rest = rest[:count], rest[count:]
+                count -= len(piece)
+                at += len(piece)
+                yield piece
+
+        for entry in entries:
+            for _ in take(entry.start - at):
+                pass
+            data, filled = bytearray(entry.stop - entry.start), 0
+            for piece in take(len(data)):
+                data[filled : filled + len(piece)] = piece
+                filled += len(piece)
+            yield entry, data
+        if whole:
+            for _ in take(source.size - at):
+                pass
+            self.sha256 = digest.hexdigest()
+
+    def check(self) -> bool:
+        """Whether the digest was compared; False after a pass that was taken up again, or where none is known.
+
+        Raises:
+            Damaged: the bytes that went through are not those that the hub, or the record, promises.
+        """
+        wanted = self._file.source.sha256
+        if self.sha256 is None or wanted is None:
+            return False
+        if self.sha256 != wanted:
+            title = self._file.source.title
+            raise Damaged(
+                f"{title} arrived damaged, so what was made of it is not used; start again to fetch it anew"
+            )
+        return True
+
+
+def _open(source: Source) -> Headed:
+    start = source.read(0, min(8, source.size))
+    if start[:4] == b"GGUF":
+        return gguf_entries(source)
+    if len(start) < 8:
+        raise Damaged(f"{source.title} is not a safetensors or GGUF file")
+    length = int.from_bytes(start, "little")
+    if not 2 <= length <= min(HEADER_BYTES, source.size - 8):
+        raise Damaged(f"{source.title} is not a safetensors or GGUF file, or it is cut short")
+    text = source.read(8, 8 + length)
+    if len(text) != length:
+        raise Damaged(f"{source.title} is cut short")
+    return _safetensors(source, start + text)
+
+
+def _safetensors(source: Source, header: bytes) -> Headed:
+    try:
+        values = json.loads(header[8:], object_pairs_hook=_no_doubles)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{source.title} has a header that cannot be read; fetch or copy it again") from error
+    if not isinstance(values, dict):
+        raise Damaged(f"{source.title} has a header that is not a table")
+    metadata = values.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise Damaged(f"{source.title} says unreadable things about itself")
+    entries = [_entry(source, str(name), value, len(header)) for name, value in values.items()]
+    at = len(header)
+    for entry in sorted(entries, key=lambda entry: (entry.start, entry.stop)):
+        if entry.start != at:
+            raise Damaged(f"{source.title} has tensors that overlap or leave holes, at {entry.name[:80]!r}")
+        at = entry.stop
+    if at != source.size:
+        raise Damaged(f"{source.title} has {source.size} bytes, but its tensors end at {at}; fetch or copy it again")
+    return Headed(entries, header, {str(name): value for name, value in metadata.items()})
+
+
+def _entry(source: Source, name: str, value: Any, base: int) -> TensorEntry:
+    wrong = Damaged(f"{source.title} describes the tensor {name[:80]!r} in a way that makes no sense")
+    if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
+        raise wrong
+    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+    if not isinstance(dtype, str) or not isinstance(shape, list) or not isinstance(offsets, list):
+        raise wrong
+    if (
+        len(shape) > 8
+        or len(offsets) != 2
+        or not all(type(number) is int and number >= 0 for number in [*shape, *offsets])
+    ):
+        raise wrong
+    if dtype not in _BYTES_PER_NUMBER:
+        raise Damaged(f"{source.title} holds {name[:80]!r} as {dtype[:20]!r}, a number format that is not known")
+    entry = TensorEntry(name, dtype, tuple(shape), base + offsets[0], base + offsets[1])
+    if entry.stop - entry.start != math.prod(shape) * _BYTES_PER_NUMBER[dtype]:
+        raise wrong
+    return checked_entry(entry, source)
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name stands twice")
+    return values
