@@ -1,0 +1,35 @@
+"""What this machine is: the facts that a recipe records and ``ace info`` shows."""
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+
+import mlx_model
+from mlx_model.runtime import ON_GPU, mx
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide which pixels come out."""
+    return {
+        "ace": mlx_model.__version__,
+        "mlx": version("mlx"),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def device() -> str:
+    """Return the kind of device that computes."""
+    facts: Mapping[str, object] = mx.device_info()
+    name = facts.get("device_name") or platform.processor() or platform.machine()
+    return f"{'GPU' if ON_GPU else 'CPU'} {name}"
+
+
+def memory_bytes() -> int:
+    """Return the size of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
