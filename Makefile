@@ -24,6 +24,9 @@ check: test lint
 bench: $(VENV)/.product
 	$(BIN)/python tools/bench.py
 
+train: $(VENV)/.product  ## the built-in model from nothing, in MLX; docs/training.md has the faster road
+	$(BIN)/python -m mlx_model.training build/pocket
+
 evaluate: $(VENV)/.product
 	$(BIN)/python -m mlx_model.training.evaluate
 

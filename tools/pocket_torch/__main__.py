@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +20,10 @@ import torch
 from mlx_model.training.scenes import TASKS, all_instructions, draw_scene
 from mlx_model.training.vocabulary import make_tokenizers
 
-SIZES = ((128, 128, 0, 46), (192, 192, 320, 3), (256, 256, 340, 2))
-"""Height, width, first shard and number of shards of 256 scenes."""
+SIZES = ((128, 128, 0, 40), (176, 176, 320, 4))
+"""Height, width, first shard and number of shards of 256 scenes.
+
+With references a canvas of the built-in model's budget is 128 high; without, it may be 176 square."""
 
 
 def draw_pictures(path: Path, count: int, side: int = 128) -> None:
@@ -45,16 +48,21 @@ def freeze(trained: Path, pictures: Path, frozen: Path) -> None:
 
     saved = torch.load(trained)
     model, _, _ = load_autoencoder(trained)
-    pixels = (
-        torch.from_numpy(np.load(pictures, mmap_mode="r")[:200].copy()).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-    )
+    some = torch.from_numpy(np.load(pictures, mmap_mode="r")[:200].copy())
+    pixels = some.permute(0, 3, 1, 2).float().div(127.5).sub(1)
     raw = model.encode(pixels)
     torch.save(saved | {"scale": round(1 / raw.std().item(), 4), "shift": round(raw.mean().item(), 4)}, frozen)
 
 
-def together(arguments: list[list[str]], ranks: bool) -> None:
-    """Run one-thread processes side by side and wait for all."""
-    env = os.environ | {"THREADS": "1", "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511"}
+def together(arguments: list[list[str]], ranks: bool, threads: int = 1) -> None:
+    """Run processes of so many threads side by side and wait for all."""
+    count = str(threads)
+    env = os.environ | {
+        "THREADS": count,
+        "OMP_NUM_THREADS": count,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29511",
+    }
     running = [
         subprocess.Popen(
             [sys.executable, "-m", *args],
@@ -71,8 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.pocket_torch", description=__doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--autoencoder-minutes", type=float, default=25)
-    parser.add_argument("--flow-minutes", type=float, default=82)
+    parser.add_argument("--begin", type=Path, help="a model folder to begin with, tokenizers included")
+    parser.add_argument("--pictures", type=int, default=6_000)
+    parser.add_argument("--autoencoder-minutes", type=float, default=15)
+    parser.add_argument("--flow-minutes", type=float, default=80)
+    parser.add_argument("--stage-one", type=float, default=5, help="minutes of the flow without references")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     work: Path = given.work
@@ -83,24 +94,33 @@ def main() -> None:
         work / "frozen.pt",
         work / "latents",
     )
-    make_tokenizers(all_instructions(), work)
+    begin: list[str] = []
+    if given.begin:
+        begin = ["--begin", str(given.begin)]
+        for name in ("tokenizer_t5", "tokenizer_clip"):
+            shutil.copytree(given.begin / name, work / name, dirs_exist_ok=True)
+    else:
+        make_tokenizers(all_instructions(), work)
     if not pictures.exists():
-        draw_pictures(pictures, 16_000)
+        draw_pictures(pictures, given.pictures)
     if not frozen.exists():
-        minutes = ["--minutes", str(given.autoencoder_minutes)]
-        together([["tools.pocket_torch.train_autoencoder", str(pictures), str(trained), *minutes]], ranks=False)
+        options = ["--minutes", str(given.autoencoder_minutes), *begin, *(["--speed", "0.6"] if begin else [])]
+        train_autoencoder = ["tools.pocket_torch.train_autoencoder", str(pictures), str(trained), *options]
+        together([train_autoencoder], ranks=False, threads=given.processes)
         freeze(trained, pictures, frozen)
     if not (latents / "done").exists():
         encode = ["tools.pocket_torch.encode", str(frozen), str(work), str(latents)]
         for height, width, first, count in SIZES:
             cuts = [first + count * i // given.processes for i in range(given.processes + 1)]
             size = ["--height", str(height), "--width", str(width)]
+            size += [] if height == 128 else ["--no-references"]
             parts = [["--first", str(a), "--last", str(b)] for a, b in itertools.pairwise(cuts)]
             together([[*encode, *size, *part] for part in parts], ranks=False)
         (latents / "done").touch()
-    flow = ["tools.pocket_torch.train", str(latents), str(work), str(work / "flow.pt")]
-    tokens = ["--tokens", str(2048 // given.processes), "--minutes", str(given.flow_minutes)]
-    together([[*flow, *tokens]] * given.processes, ranks=given.processes > 1)
+    flow = ["tools.pocket_torch.train", str(latents), str(work), str(work / "flow.pt"), *begin]
+    flow += ["--tokens", str(3072 // given.processes), "--minutes", str(given.flow_minutes)]
+    flow += ["--stage-one", str(given.stage_one)]
+    together([flow] * given.processes, ranks=given.processes > 1)
     export = [
         "tools.pocket_torch.export",
         str(work / "flow.pt"),

@@ -19,6 +19,7 @@ from .autoencoder import Autoencoder
 from .precision import autocast
 from .text import token_ids
 
+REFERENCE_TASKS = ("reference", "subject", "portrait")
 # How many scenes of each task are drawn, relative to each other.
 MIX = {
     "generate": 0.4,
@@ -104,11 +105,20 @@ def tokens_of(encoder: Encoder, group: list[Canvases]) -> dict[str, Tensor]:
 
 
 def produce(
-    autoencoder: Path, model: Path, folder: Path, *, first: int, last: int, per_shard: int, size: tuple[int, int]
+    autoencoder: Path,
+    model: Path,
+    folder: Path,
+    *,
+    first: int,
+    last: int,
+    per_shard: int,
+    size: tuple[int, int],
+    references: bool,
 ) -> None:
     """Write shards `first` up to `last` (exclusive); the scenes of a shard follow from its number."""
     encoder, (t5, clip) = Encoder(autoencoder), token_ids(model)
-    shares = np.array([MIX[task] for task in TASKS]) / sum(MIX.values())
+    wanted = np.array([MIX[task] * (references or task not in REFERENCE_TASKS) for task in TASKS])
+    shares = wanted / wanted.sum()
     folder.mkdir(parents=True, exist_ok=True)
     for shard in range(first, last):
         start = time.time()
@@ -147,7 +157,15 @@ if __name__ == "__main__":
     parser.add_argument("--per-shard", type=int, default=256)
     parser.add_argument("--height", type=int, default=128)
     parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--no-references", action="store_true", help="only tasks without references")
     a = parser.parse_args()
     produce(
-        a.autoencoder, a.model, a.folder, first=a.first, last=a.last, per_shard=a.per_shard, size=(a.height, a.width)
+        a.autoencoder,
+        a.model,
+        a.folder,
+        first=a.first,
+        last=a.last,
+        per_shard=a.per_shard,
+        size=(a.height, a.width),
+        references=not a.no_references,
     )

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from mlx_model.training.scenes import TASKS
 
+from .encode import REFERENCE_TASKS
 from .optimiser import Muon
 from .precision import DTYPE, autocast
 from .text import TextEncoders, token_ids
 from .transformer import Shape, Transformer, rope_tables, start_weights
 
-REFERENCE_TASKS = ("reference", "subject", "portrait")
 SAMPLE_WEIGHT = {
     "generate": 0.3,
     "repaint": 1.6,
@@ -313,16 +313,16 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("latents", type=Path)
     parser.add_argument("model", type=Path, help="folder with the tokenizers")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=100)
-    parser.add_argument("--stage-one", type=float, default=12, help="minutes without references")
-    parser.add_argument("--reference-share", type=float, default=0.6)
+    parser.add_argument("--minutes", type=float, default=80)
+    parser.add_argument("--stage-one", type=float, default=5, help="minutes without references")
+    parser.add_argument("--reference-share", type=float, default=0.5)
     parser.add_argument("--tokens", type=int, default=2048, help="image tokens per batch and process")
     parser.add_argument("--wide", type=int, default=192)
     parser.add_argument("--heads", type=int, default=3)
     parser.add_argument("--double", type=int, default=2)
     parser.add_argument("--single", type=int, default=6)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--muon-lr", type=float, default=1.2e-2)
+    parser.add_argument("--lr", type=float, default=8e-4)
+    parser.add_argument("--muon-lr", type=float, default=1e-2)
     parser.add_argument("--begin", type=Path, help="a model folder whose weights to begin with")
     parser.add_argument("--adamw", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
