@@ -26,7 +26,7 @@ def flat(step: StepModulation) -> mx.array:
 def test_a_schedule_at_once_equals_step_by_step_and_the_module_used_in_training() -> None:
     case = golden_case("fft")
     layers = ModulationLayers(case.config)
-    load_weights(layers, case.modulation)
+    load_weights(layers, case.modulation, dtype=mx.float32)
     levels = mx.array([1.0, 0.7, 0.2])
     vectors = case.transformer.vector(levels, mx.full((3,), 50.0), case.tensors["pooled"])
     together = schedule_modulation(case.config, dict(case.modulation), vectors, dtype=mx.float32)

@@ -35,11 +35,11 @@ def test_the_table_lists_every_linear_layer_of_the_released_file() -> None:
 def test_a_diffusers_transformer_gives_the_velocity_that_diffusers_gives() -> None:
     weights = from_diffusers(read_tensors(GOLDEN / "diffusers_flux.weights.safetensors"), CONFIG)
     model = Transformer(CONFIG)
-    load_weights(model, {name: w for name, w in weights.items() if not is_modulation(name)})
+    load_weights(model, {n: w for n, w in weights.items() if not is_modulation(n)}, dtype=mx.float32)
     case = read_tensors(GOLDEN / "diffusers_flux.case.safetensors")
     vectors = model.vector(case["t"], case["guidance"], case["pooled"])
     modulation = {name: w for name, w in weights.items() if is_modulation(name)}
-    step = schedule_modulation(CONFIG, modulation, vectors)[0]
+    step = schedule_modulation(CONFIG, modulation, vectors, dtype=mx.float32)[0]
     rope = model.rope(case["context"].shape[1], *GRID)
     error = relative_error(model(case["tokens"], model.embed_text(case["context"]), step, rope), case["velocity"])
     assert error <= 1e-5, f"relative error {error:.1e}, allowed 1e-5"

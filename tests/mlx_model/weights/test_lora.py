@@ -56,7 +56,7 @@ def test_a_kohya_adapter_equals_the_weights_that_the_authors_merged() -> None:
     """Alpha is 2 and rank 4 there, so a port that forgets alpha / rank fails."""
     case = golden_case("fill")
     before = read_tensors(GOLDEN / "transformer_fill.weights.safetensors")
-    adapter = read_adapter(KOHYA, CONFIG, 0.8)
+    adapter = read_adapter(KOHYA, CONFIG, 0.8, dtype=mx.float32)
     for key, merged in read_tensors(GOLDEN / "lora_merged_scale0.8.safetensors").items():
         side = side_path([adapter], key.removesuffix(".weight"))
         assert side is not None
@@ -69,7 +69,7 @@ def test_a_kohya_adapter_equals_the_weights_that_the_authors_merged() -> None:
 
 def test_the_adapter_moves_the_velocity_and_so_does_its_modulation_part_alone() -> None:
     case = golden_case("fill")
-    adapter = read_adapter(KOHYA, CONFIG)
+    adapter = read_adapter(KOHYA, CONFIG, dtype=mx.float32)
     plain, modulation_only = case.velocity(), case.velocity([adapter])
     attach(case.transformer, [adapter])
     both = case.velocity([adapter])
@@ -81,8 +81,8 @@ def test_the_adapter_moves_the_velocity_and_so_does_its_modulation_part_alone() 
 def test_several_adapters_act_at_once_and_their_strengths_are_live() -> None:
     case = golden_case("fill")
     layers = ("single_blocks.0.linear1", "double_blocks.0.img_attn.qkv", "double_blocks.1.txt_mod.lin", "img_in")
-    first = read_adapter(KOHYA, CONFIG)
-    second = read_adapter(random_adapter(1, layers), CONFIG, name="second")
+    first = read_adapter(KOHYA, CONFIG, dtype=mx.float32)
+    second = read_adapter(random_adapter(1, layers), CONFIG, name="second", dtype=mx.float32)
     for strengths in ((1.0, 0.5), (0.3, -0.7), (0.0, 1.0)):
         both = [replace(adapter, strength=s) for adapter, s in zip((first, second), strengths, strict=True)]
         attach(case.transformer, both)
@@ -94,7 +94,8 @@ def test_taking_adapters_off_leaves_the_very_same_weights() -> None:
     case = golden_case("fill")
     before, names = case.velocity(), [name for name, _ in tree.tree_flatten(case.transformer.parameters())]
     weight = case.transformer.img_in.weight
-    adapters = [read_adapter(KOHYA, CONFIG), read_adapter(random_adapter(1, ("img_in",)), CONFIG)]
+    files = (KOHYA, random_adapter(1, ("img_in",)))
+    adapters = [read_adapter(file, CONFIG, dtype=mx.float32) for file in files]
     attach(case.transformer, adapters)
     assert isinstance(case.transformer.img_in, AdaptedLinear)
     detach(case.transformer)
@@ -105,7 +106,7 @@ def test_taking_adapters_off_leaves_the_very_same_weights() -> None:
 
 def test_an_adapter_stands_beside_a_quantized_layer() -> None:
     case = golden_case("fill")
-    adapter = read_adapter(KOHYA, CONFIG)
+    adapter = read_adapter(KOHYA, CONFIG, dtype=mx.float32)
     quantize(case.transformer, QuantizationConfig(64, 4), lambda name: name != "img_in")
     attach(case.transformer, [adapter])
     layer = case.transformer.single_blocks[0].linear1
@@ -136,14 +137,14 @@ def diffusers_case() -> tuple[TransformerConfig, Callable[[list[LoadedAdapter]],
     config = TransformerConfig.from_dict(values)
     weights = from_diffusers(read_tensors(GOLDEN / "diffusers_flux.weights.safetensors"), config)
     model = Transformer(config)
-    load_weights(model, {name: w for name, w in weights.items() if not is_modulation(name)})
+    load_weights(model, {n: w for n, w in weights.items() if not is_modulation(n)}, dtype=mx.float32)
     case = read_tensors(GOLDEN / "diffusers_flux.case.safetensors")
 
     def velocity(adapters: list[LoadedAdapter]) -> mx.array:
         attach(model, adapters)
         vectors = model.vector(case["t"], case["guidance"], case["pooled"])
         modulation = {name: w for name, w in weights.items() if is_modulation(name)}
-        step = schedule_modulation(config, modulation, vectors, adapters)[0]
+        step = schedule_modulation(config, modulation, vectors, adapters, dtype=mx.float32)[0]
         rope = model.rope(case["context"].shape[1], *grid)
         return model(case["tokens"], model.embed_text(case["context"]), step, rope)
 
@@ -153,7 +154,7 @@ def diffusers_case() -> tuple[TransformerConfig, Callable[[list[LoadedAdapter]],
 def test_a_diffusers_adapter_on_every_layer_gives_the_velocity_that_diffusers_gives() -> None:
     """Separate q, k, v and proj_mlp land on fused layers, norm_out's halves are exchanged, alpha is in the header."""
     config, velocity, case = diffusers_case()
-    adapter = read_adapter(GOLDEN / "diffusers_flux.lora.safetensors", config, 0.7)
+    adapter = read_adapter(GOLDEN / "diffusers_flux.lora.safetensors", config, 0.7, dtype=mx.float32)
     error = relative_error(velocity([adapter]), case["velocity_lora"])
     assert error <= BOUND, f"relative error {error:.1e}, allowed {BOUND:.0e}"
     assert relative_error(velocity([]), case["velocity_lora"]) > 0.1
@@ -226,8 +227,8 @@ def test_alpha_is_found_where_peft_keeps_it(settings: dict[str, object], scale: 
     tensors = random_adapter(3, ("single_blocks.0.linear1",))
     mx.save_safetensors(str(tmp_path / "adapter_model.safetensors"), tensors)
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
-    plain = read_adapter(tensors, CONFIG).updates["single_blocks.0.linear1"]
-    ours = read_adapter(tmp_path / "adapter_model.safetensors", CONFIG).updates["single_blocks.0.linear1"]
+    files = (tensors, tmp_path / "adapter_model.safetensors")
+    plain, ours = (read_adapter(file, CONFIG, dtype=mx.float32).updates["single_blocks.0.linear1"] for file in files)
     error = relative_error(ours.up @ ours.down, scale * plain.up @ plain.down)
     assert error <= BOUND, f"relative error {error:.1e}"
 

@@ -54,7 +54,7 @@ def test_quantized_tensors_are_loaded_into_quantized_layers() -> None:
     quantize(case.transformer, EIGHT_BITS, lambda name: "single" in name)
     known = case.velocity()
     loaded = Transformer(case.config)
-    load_weights(loaded, dict(tree.tree_flatten(case.transformer.parameters())), EIGHT_BITS)
+    load_weights(loaded, dict(tree.tree_flatten(case.transformer.parameters())), EIGHT_BITS, dtype=mx.float32)
     assert loaded.single_blocks[0].linear1.weight.dtype == mx.uint32
     assert mx.array_equal(replace(case, transformer=loaded).velocity(), known)
     with pytest.raises(RequestError, match=r"unknown: .*scales"):
@@ -68,8 +68,10 @@ def test_quantized_modulation_is_unpacked() -> None:
         weight = tensors[name + ".weight"]
         tensors[name + ".weight"], tensors[name + ".scales"], tensors[name + ".biases"] = mx.quantize(weight, 64, 8)
     vectors = mx.random.normal((1, 64), key=mx.random.key(3))
-    exact = schedule_modulation(case.config, dict(case.modulation), vectors)[0].final
-    ours = schedule_modulation(case.config, dict(tensors), vectors, quantization=EIGHT_BITS)[0].final
+    exact = schedule_modulation(case.config, dict(case.modulation), vectors, dtype=mx.float32)[0].final
+    ours = schedule_modulation(case.config, dict(tensors), vectors, quantization=EIGHT_BITS, dtype=mx.float32)[
+        0
+    ].final
     error = relative_error(ours, exact)
     assert 0 < error < 0.01, f"relative error {error:.2%}"
     with pytest.raises(RequestError, match=r"final_layer.* is quantized, but"):
