@@ -38,6 +38,12 @@ class StepModulation:
     final: mx.array
 
 
+def in_type(step: StepModulation, dtype: mx.Dtype) -> StepModulation:
+    """Return the vectors in the type of the stream, which they would otherwise promote to their own."""
+    double = tuple((img.astype(dtype), txt.astype(dtype)) for img, txt in step.double)
+    return StepModulation(double, tuple(vectors.astype(dtype) for vectors in step.single), step.final.astype(dtype))
+
+
 def arrange(config: TransformerConfig, outputs: Mapping[str, mx.array]) -> StepModulation:
     """Order the outputs of the modulation layers, (B, 1, k * hidden) by released name, by block."""
     return StepModulation(

@@ -14,6 +14,11 @@ def say(stage: str) -> None:
     sys.stderr.write(f"{stage}\n")
 
 
+def say_line(line: dict[str, float]) -> None:
+    """Tell how far the flow is."""
+    sys.stderr.write(f"step {line['step']:.0f}, loss {line['loss']:.4f}, {line['seconds'] / 60:.0f} minutes\n")
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m mlx_model.training", description=__doc__)
@@ -29,7 +34,7 @@ def main() -> None:
         autoencoder=replace(defaults.autoencoder, seed=given.seed),
         flow=replace(defaults.flow, steps=given.steps, stage_one=given.steps // 8, seed=given.seed),
     )
-    train_pocket(given.folder, settings, on_stage=say)
+    train_pocket(given.folder, settings, on_stage=say, on_log=say_line)
 
 
 if __name__ == "__main__":

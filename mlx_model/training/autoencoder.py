@@ -16,9 +16,12 @@ from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
 from mlx_model.runtime import mx, nn, optimizers
 from mlx_model.training.canvases import canvases
 from mlx_model.training.scenes import TASKS, draw_scene
+from mlx_model.training.scenes.backgrounds import photo_crop
 from mlx_model.weights.config import LatentConfig
 
 LATENT_NOISE: Final = 0.12
+PHOTOGRAPHS: Final = 0.15
+"""Sharp crops of photographs for each scene, so that the decoder knows more than drawings."""
 _WHITENESS: Final = 0.02
 
 
@@ -34,13 +37,18 @@ class AutoencoderSettings:
 
 
 def training_pictures(count: int, seed: int) -> list[NDArray[np.float32]]:
-    """Draw canvases to crop from, (H, W, 3) in [-1, 1]: targets, and what edit and modify latents are made of."""
+    """Draw pictures to crop from, (H, W, 3) in [-1, 1]: canvases, and one in eight a crop of a photograph as it is.
+
+    Of a scene the target is taken, and now and then what its edit and modify latents are made of.
+    """
     rng = np.random.default_rng(seed)
     pictures: list[NDArray[np.float32]] = []
     while len(pictures) < count:
         drawn = canvases(draw_scene(TASKS[int(rng.integers(len(TASKS)))], int(rng.integers(2**31))))
         conditions = [one for one in (drawn.edit, drawn.modify) if one.any() and rng.random() < 0.25]
         pictures += [drawn.target, *conditions]
+        if rng.random() < PHOTOGRAPHS:
+            pictures.append((photo_crop(rng, *drawn.target.shape[:2]) / 127.5 - 1).astype(np.float32))
     return pictures[:count]
 
 

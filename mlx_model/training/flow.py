@@ -196,7 +196,11 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     losses: list[float] = []
     settings = training.settings
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+    path = folder / "log.jsonl"
+    if path.exists():  # a run that was cut off logged steps after its last checkpoint
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(one for one in lines if json.loads(one)["step"] <= training.step), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as log:
         while training.step < settings.steps:
             rate = learning_rate(settings, training.step)
             losses.append(training.advance(examples))

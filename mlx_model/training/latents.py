@@ -24,8 +24,8 @@ Grid: TypeAlias = tuple[int, int]
 
 REFERENCE_TASKS: Final = frozenset({"reference", "subject", "portrait"})
 TASK_WEIGHTS: Final[Mapping[str, float]] = {
-    "generate": 0.6, "repaint": 1.0, "instruct": 1.4, "control": 1.0, "remove": 0.4,
-    "reference": 2.4, "subject": 1.0, "portrait": 1.0,
+    "generate": 0.3, "repaint": 0.9, "instruct": 3.0, "control": 0.9, "remove": 0.4,
+    "reference": 2.2, "subject": 0.7, "portrait": 0.8,
 }  # fmt: skip
 """How often a task is trained on, relative to the others of its stage."""
 

@@ -16,7 +16,7 @@ from mlx_model import stages
 from mlx_model.conditioning.canvas import Canvas
 from mlx_model.conditioning.paste_back import new_picture
 from mlx_model.conditioning.region import Region
-from mlx_model.networks.modulation import ModulationLayers
+from mlx_model.networks.modulation import ModulationLayers, in_type
 from mlx_model.networks.transformer import Transformer
 from mlx_model.parts import Parts
 from mlx_model.request import EditRequest, Picture, Reference, RequestError, digest
@@ -106,11 +106,11 @@ class Painter:
         transformer, count = networks.transformer, len(orders)
         pooled = mx.concatenate([order.text.pooled for order in orders])
         guidance = mx.full((count,), self.model.sampling.guidance)
+        text = transformer.embed_text(mx.concatenate([order.text.context for order in orders]))
         modulation = [
-            networks.modulation(transformer.vector(mx.full((count,), level), guidance, pooled))
+            in_type(networks.modulation(transformer.vector(mx.full((count,), level), guidance, pooled)), text.dtype)
             for level in levels[:-1]
         ]
-        text = transformer.embed_text(mx.concatenate([order.text.context for order in orders]))
         condition = mx.concatenate([order.condition for order in orders])
         velocity = stages.velocity_of(transformer, text, condition, modulation, (rows, columns), _no_tick)
         shape = (1, rows, columns, self.model.transformer.out_channels // 4)

@@ -1,7 +1,8 @@
 """The built-in model from nothing: its sizes, and the whole training in MLX as one function."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from mlx_model.training.autoencoder import (
 )
 from mlx_model.training.flow import FlowSettings, Training, train
 from mlx_model.training.latents import TASK_WEIGHTS, Example, ExampleSet, encode_scene
+from mlx_model.training.record import write_record
 from mlx_model.training.scenes import all_instructions
 from mlx_model.training.vocabulary import ADDED_TOKENS, CLIP_LENGTH, T5_LENGTH, make_tokenizers
 from mlx_model.weights.config import (
@@ -89,13 +91,14 @@ def train_pocket(
     settings: PocketSettings,
     config: Callable[[int, int], ModelConfig] = pocket_config,
     on_stage: Callable[[str], None] = lambda _: None,
+    on_log: Callable[[dict[str, float]], None] | None = None,
 ) -> ModelConfig:
     """Train the built-in model and write it as a model folder; checkpoints and the log lie in ``folder/training``.
 
     Run again on the same folder, it goes on where it was: the autoencoder is kept once it is trained, the flow goes
-    on from its last checkpoint.
+    on from its last checkpoint. ``training.json`` says on what machine it ran and how long.
     """
-    work = folder / "training"
+    work, begun, seconds = folder / "training", time.monotonic(), dict[str, float]()
     model = config(*make_tokenizers(all_instructions(), folder))
     autoencoder = TinyAutoencoder(AUTOENCODER)
     kept = work / "autoencoder.safetensors"
@@ -109,6 +112,7 @@ def train_pocket(
         autoencoder.save_weights(str(kept))
     latent = measured_latent(autoencoder, pictures[:64])
     model = replace(model, latent=latent, preview=preview_map(autoencoder, latent, pictures[:64]))
+    seconds["autoencoder"] = time.monotonic() - begun
     on_stage("scenes")
     tokenizers = load_tokenizers(folder, model.prompt)
     shares = np.array(list(TASK_WEIGHTS.values())) / sum(TASK_WEIGHTS.values())
@@ -119,9 +123,11 @@ def train_pocket(
     training = Training(model, settings.flow)
     if (work / "checkpoint.safetensors").exists():
         training.resume(work)
+    seconds["scenes"] = time.monotonic() - begun - seconds["autoencoder"]
     on_stage("flow")
-    train(training, ExampleSet(examples), work)
+    train(training, ExampleSet(examples), work, on_log)
     write_model(folder, model, training.average, autoencoder)
+    write_record(folder, asdict(settings), seconds | {"flow": training.seconds})
     return model
 
 

@@ -12,33 +12,35 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from mlx_model.training.scenes import TASKS, all_instructions, draw_scene
+from mlx_model.training.record import write_record
+from mlx_model.training.scenes import TASKS, all_instructions
 from mlx_model.training.vocabulary import make_tokenizers
 
-SIZES = ((128, 128, 0, 40), (176, 176, 320, 4))
-"""Height, width, first shard and number of shards of 256 scenes.
+from .encode import REFERENCE_TASKS
+
+NO_REFERENCE = tuple(task for task in TASKS if task not in REFERENCE_TASKS)
+SHARDS = ((128, 128, 0, 36, TASKS), (176, 176, 320, 4, NO_REFERENCE), (128, 128, 400, 8, ("instruct",)))
+"""Height, width, first shard, number of shards of 256 scenes, and their tasks.
 
 With references a canvas of the built-in model's budget is 128 high; without, it may be 176 square."""
 
 
 def draw_pictures(path: Path, count: int, side: int = 128) -> None:
-    """Crops of canvases (targets, and what edit and modify latents are made of) for the autoencoder."""
-    from mlx_model.training.canvases import canvases
+    """Square crops of what the MLX trainer's autoencoder sees."""
+    from mlx_model.training.autoencoder import training_pictures
 
     rng = np.random.default_rng(0)
     out: list[np.ndarray] = []
-    while len(out) < count:
-        drawn = canvases(draw_scene(TASKS[int(rng.integers(len(TASKS)))], int(rng.integers(1 << 30))))
-        conditions = [one for one in (drawn.edit, drawn.modify) if one.any() and rng.random() < 0.25]
-        for picture in (drawn.target, *conditions):
-            left = int(rng.integers(picture.shape[1] - side + 1)) if rng.random() < 0.5 else picture.shape[1] - side
-            out.append(np.clip(np.rint((picture[:, left : left + side] + 1) * 127.5), 0, 255).astype(np.uint8))
-    np.save(path, np.stack(out[:count]))
+    for picture in training_pictures(count, seed=0):
+        left = int(rng.integers(picture.shape[1] - side + 1)) if rng.random() < 0.5 else picture.shape[1] - side
+        out.append(np.clip(np.rint((picture[:, left : left + side] + 1) * 127.5), 0, 255).astype(np.uint8))
+    np.save(path, np.stack(out))
 
 
 @torch.no_grad()
@@ -94,6 +96,13 @@ def main() -> None:
         work / "frozen.pt",
         work / "latents",
     )
+    seconds: dict[str, float] = {}
+
+    def stage(name: str, since: float) -> float:
+        seconds[name] = time.time() - since
+        return time.time()
+
+    now = time.time()
     begin: list[str] = []
     if given.begin:
         begin = ["--begin", str(given.begin)]
@@ -108,19 +117,22 @@ def main() -> None:
         train_autoencoder = ["tools.pocket_torch.train_autoencoder", str(pictures), str(trained), *options]
         together([train_autoencoder], ranks=False, threads=given.processes)
         freeze(trained, pictures, frozen)
+    now = stage("autoencoder", now)
     if not (latents / "done").exists():
         encode = ["tools.pocket_torch.encode", str(frozen), str(work), str(latents)]
-        for height, width, first, count in SIZES:
+        for height, width, first, count, tasks in SHARDS:
             cuts = [first + count * i // given.processes for i in range(given.processes + 1)]
             size = ["--height", str(height), "--width", str(width)]
-            size += [] if height == 128 else ["--no-references"]
+            size += ["--tasks", *tasks]
             parts = [["--first", str(a), "--last", str(b)] for a, b in itertools.pairwise(cuts)]
             together([[*encode, *size, *part] for part in parts], ranks=False)
         (latents / "done").touch()
+    now = stage("scenes", now)
     flow = ["tools.pocket_torch.train", str(latents), str(work), str(work / "flow.pt"), *begin]
     flow += ["--tokens", str(3072 // given.processes), "--minutes", str(given.flow_minutes)]
     flow += ["--stage-one", str(given.stage_one)]
     together([flow] * given.processes, ranks=given.processes > 1)
+    stage("flow", now)
     export = [
         "tools.pocket_torch.export",
         str(work / "flow.pt"),
@@ -130,6 +142,7 @@ def main() -> None:
         str(given.model),
     ]
     together([export], ranks=False)
+    write_record(given.model, vars(given), seconds)
 
 
 if __name__ == "__main__":

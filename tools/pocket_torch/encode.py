@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -113,11 +114,11 @@ def produce(
     last: int,
     per_shard: int,
     size: tuple[int, int],
-    references: bool,
+    tasks: Sequence[str],
 ) -> None:
     """Write shards `first` up to `last` (exclusive); the scenes of a shard follow from its number."""
     encoder, (t5, clip) = Encoder(autoencoder), token_ids(model)
-    wanted = np.array([MIX[task] * (references or task not in REFERENCE_TASKS) for task in TASKS])
+    wanted = np.array([MIX[task] * (task in tasks) for task in TASKS])
     shares = wanted / wanted.sum()
     folder.mkdir(parents=True, exist_ok=True)
     for shard in range(first, last):
@@ -157,7 +158,7 @@ if __name__ == "__main__":
     parser.add_argument("--per-shard", type=int, default=256)
     parser.add_argument("--height", type=int, default=128)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--no-references", action="store_true", help="only tasks without references")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, help="only these")
     a = parser.parse_args()
     produce(
         a.autoencoder,
@@ -167,5 +168,5 @@ if __name__ == "__main__":
         last=a.last,
         per_shard=a.per_shard,
         size=(a.height, a.width),
-        references=not a.no_references,
+        tasks=a.tasks,
     )

@@ -29,13 +29,13 @@ from .text import TextEncoders, token_ids
 from .transformer import Shape, Transformer, rope_tables, start_weights
 
 SAMPLE_WEIGHT = {
-    "generate": 0.3,
-    "repaint": 1.6,
-    "instruct": 1.8,
-    "control": 0.9,
-    "remove": 0.5,
-    "reference": 2.2,
-    "subject": 0.7,
+    "generate": 0.2,
+    "repaint": 0.7,
+    "instruct": 4.5,
+    "control": 0.8,
+    "remove": 0.3,
+    "reference": 2.4,
+    "subject": 0.6,
     "portrait": 0.8,
 }
 SIGMA_MEAN, SIGMA_STD, SIGMA_HIGH = 0.2, 1.1, 0.35

@@ -115,8 +115,8 @@ def _photos() -> tuple[Canvas, ...]:
     return tuple(pictures)
 
 
-def _photo(rng: np.random.Generator, height: int, width: int) -> Canvas:
-    """Cut a crop, scaled, blurred, tinted and lowered in contrast by random amounts."""
+def photo_crop(rng: np.random.Generator, height: int, width: int) -> Canvas:
+    """Cut a crop of a photograph, scaled and perhaps mirrored."""
     photos = _photos()
     picture = photos[int(rng.integers(len(photos)))]
     rows, columns = picture.shape[:2]
@@ -127,8 +127,12 @@ def _photo(rng: np.random.Generator, height: int, width: int) -> Canvas:
     crop = cv2.resize(
         picture[top : top + crop_h, left : left + crop_w], (width, height), interpolation=cv2.INTER_AREA
     )
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
+    return (crop[:, ::-1] if rng.random() < 0.5 else crop).astype(np.float32)
+
+
+def _photo(rng: np.random.Generator, height: int, width: int) -> Canvas:
+    """Cut a crop, blurred, tinted and lowered in contrast by random amounts."""
+    crop = photo_crop(rng, height, width)
     sigma = float(rng.uniform(1.6, 4.5)) * min(height, width) / 128
     blurred = cv2.GaussianBlur(crop, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     mean = blurred.mean((0, 1))

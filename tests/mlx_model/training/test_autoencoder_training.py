@@ -6,7 +6,9 @@ import numpy.typing as npt
 from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
 from mlx_model.runtime import mx
 from mlx_model.training.autoencoder import AutoencoderSettings, measured_latent, train_autoencoder, training_pictures
+from mlx_model.training.canvases import canvases
 from mlx_model.training.pocket import preview_map
+from mlx_model.training.scenes import TASKS, draw_scene
 from tests.mlx_model.training.tiny_training import AUTOENCODER
 
 SETTINGS = AutoencoderSettings(steps=40, batch=2, side=32, learning_rate=4e-3)
@@ -22,7 +24,8 @@ def test_the_loss_falls() -> None:
 
 def test_measured_scale_and_shift_normalise_the_latent_and_the_preview_shows_colours() -> None:
     mx.random.seed(0)
-    model, pictures = TinyAutoencoder(AUTOENCODER), training_pictures(12, 1)
+    model = TinyAutoencoder(AUTOENCODER)
+    pictures = [canvases(draw_scene(task, 1)).target for task in TASKS]
     latent = measured_latent(model, pictures)
     z = [latent.scale * (np.array(model.encode(mx.array(p)[None])[0]) - latent.shift) for p in pictures]
     flat = np.concatenate([one.ravel() for one in z])

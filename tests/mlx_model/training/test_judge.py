@@ -196,7 +196,7 @@ def test_an_object_that_is_elsewhere_or_missing_is_no_success(
 
 @pytest.mark.parametrize("task", WITH_OBJECT)
 @pytest.mark.parametrize("wrong", [shifted, missing, blurred, flat])
-def test_an_object_that_is_elsewhere_missing_blurred_or_everywhere_fails(
+def test_an_object_that_is_elsewhere_missing_blurred_or_everywhere_is_not_clean(
     task: str, wrong: Callable[[Scene, Chance], Picture | None]
 ) -> None:
     share = passing(judged(task, wrong))
@@ -210,7 +210,7 @@ def test_what_another_reference_would_have_led_to_fails(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", MASKED)
-def test_rubbish_under_the_mask_beside_a_perfect_object_fails(task: str) -> None:
+def test_rubbish_under_the_mask_beside_a_perfect_object_is_not_clean(task: str) -> None:
     share = passing(judged(task, rest_of_mask_filled))
     assert share <= 0.05, f"{share:.0%} of the results passed"
 
@@ -223,7 +223,7 @@ def test_an_object_that_is_half_removed_or_replaced_by_another_fails(
     assert share <= 0.05, f"{share:.0%} of the results passed"
 
 
-def test_a_change_that_nobody_asked_for_fails() -> None:
+def test_a_change_that_nobody_asked_for_is_not_clean() -> None:
     share = passing(judged("instruct", another_object_changed))
     assert share <= 0.05, f"{share:.0%} of the results passed"
 
