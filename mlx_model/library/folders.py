@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlx_model.places import home_expanded, is_file, is_folder, reason
 from mlx_model.request import RequestError
 from mlx_model.weights.config import ModelConfig
 
@@ -32,7 +33,7 @@ class InstalledModel:
 def models_folder() -> Path:
     """Return the folder that models are installed into: ACE_MODELS, or a place of the user's own."""
     if chosen := os.environ.get("ACE_MODELS"):
-        return Path(chosen).expanduser()
+        return home_expanded(chosen)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "ACE Desktop" / "models"
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -45,7 +46,7 @@ def installed_models() -> list[InstalledModel]:
     for folder in _model_folders():
         if folder.name in found:
             continue
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        size = sum(path.stat().st_size for path in folder.rglob("*") if is_file(path))
         try:
             found[folder.name] = InstalledModel(folder.name, folder, size, ModelConfig.load(folder))
         except RequestError as error:
@@ -53,8 +54,10 @@ def installed_models() -> list[InstalledModel]:
     return list(found.values())
 
 
-def find_model(name: str | None = None) -> Path:
+def find_model(name: str | None = None, home: Path | None = None) -> Path:
     """Return the folder of a model by its name or by the path of its folder; None means the built-in one.
+
+    A path counts from ``home``, which is the current folder unless it is given.
 
     Raises:
         RequestError: there is no such model; the sentence lists those that there are.
@@ -63,8 +66,8 @@ def find_model(name: str | None = None) -> Path:
     for folder in _model_folders():
         if folder.name == name:
             return folder
-    path = Path(name).expanduser()
-    if name and (path / "config.json").is_file():
+    path = (home or Path()) / home_expanded(name)
+    if name and is_file(path / "config.json"):
         return path
     known = ", ".join(model.name for model in installed_models())
     there = f"there are: {known}" if known else f"none is installed in {models_folder()}"
@@ -72,28 +75,40 @@ def find_model(name: str | None = None) -> Path:
 
 
 def model_digest(folder: Path) -> str:
-    """Name a model by its content: one sha256 over its config, tensors and tokenizers (see :func:`file_digest`)."""
+    """Name a model by its content: one sha256 over its config, tensors and tokenizers (see :func:`file_digest`).
+
+    Raises:
+        RequestError: one of its files cannot be read.
+    """
     state = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in (".json", ".safetensors", ".txt"):
-            state.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
+        if is_file(path) and path.suffix in (".json", ".safetensors", ".txt"):
+            named = f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n"
+            state.update(named.encode("utf-8", "surrogateescape"))
     return state.hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file up to 64 MiB; of a larger one that of its size and 256 blocks spread over it."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if size <= _WHOLE_BYTES:
-            return hashlib.sha256(file.read()).hexdigest()
-        state = hashlib.sha256(str(size).encode())
-        for index in range(_SAMPLES):
-            file.seek(index * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
-            state.update(file.read(_SAMPLE_BYTES))
-        return state.hexdigest()
+    """Return the sha256 of a file up to 64 MiB; of a larger one that of its size and 256 blocks spread over it.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= _WHOLE_BYTES:
+                return hashlib.sha256(file.read()).hexdigest()
+            state = hashlib.sha256(str(size).encode())
+            for index in range(_SAMPLES):
+                file.seek(index * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+                state.update(file.read(_SAMPLE_BYTES))
+            return state.hexdigest()
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {reason(error)}; check who may read it") from error
 
 
 def _model_folders() -> Iterator[Path]:
     for place in (models_folder(), BUILT_IN):
-        if place.is_dir():
+        if is_folder(place):
             yield from sorted(path.parent for path in place.glob("*/config.json"))

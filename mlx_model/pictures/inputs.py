@@ -10,6 +10,7 @@ import cv2
 
 from mlx_model.pictures.read import PictureFile, Pixels, read_bytes, read_picture
 from mlx_model.pictures.recipe import Input
+from mlx_model.places import is_file, reason
 from mlx_model.request import Picture, RequestError, digest
 
 SMALLEST: Final = 16
@@ -96,13 +97,13 @@ def find_inputs(entries: Iterable[Input], embedded: Iterable[bytes] = (), folder
 
 def _places(entry: Input, folder: Path | None) -> Iterable[Path]:
     path = Path(entry.path)
-    if entry.path != "-" and path.is_file():
+    if entry.path != "-" and is_file(path):
         yield path
     if folder is not None:
         try:
-            yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and p.stat().st_size == entry.bytes)
+            yield from (p for p in sorted(folder.rglob("*")) if is_file(p) and p.stat().st_size == entry.bytes)
         except OSError as error:
-            raise RequestError(f"the folder {folder} cannot be read: {error.strerror}") from error
+            raise RequestError(f"the folder {folder} cannot be read: {reason(error)}") from error
 
 
 def _as_recorded(path: Path, entry: Input) -> Picture | None:
@@ -123,5 +124,5 @@ def _problem(entry: Input, changed: bool) -> str:
     facts = f"{entry.bytes} bytes, sha256 {entry.sha256[:12]}…"
     if entry.path == "-":
         return f"the {entry.role} came through a pipe ({facts})"
-    state = "has changed" if changed and Path(entry.path).is_file() else "is missing"
+    state = "has changed" if changed and is_file(Path(entry.path)) else "is missing"
     return f"the {entry.role} {entry.path} {state} ({facts})"

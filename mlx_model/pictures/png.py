@@ -23,8 +23,11 @@ def profile_chunk(profile: bytes) -> bytes:
 
 
 def text_chunk(keyword: str, text: str) -> bytes:
-    """Return an iTXt chunk: UTF-8, not compressed, so that any program can show it."""
-    return chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
+    """Return an iTXt chunk: UTF-8, not compressed, so that any program can show it.
+
+    What is not Unicode (a file name in another encoding) stands there as a backslash escape.
+    """
+    return chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8", "backslashreplace"))
 
 
 def with_chunks(png: bytes, chunks: bytes) -> bytes:

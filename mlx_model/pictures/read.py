@@ -15,8 +15,10 @@ from typing import Any, Final, TypeAlias, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
+from mlx_model.pictures import png
+from mlx_model.places import reason
 from mlx_model.request import Picture, RequestError, digest
 
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -27,6 +29,9 @@ MAX_BYTES: Final = 2**31
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")
 _ORIENTATION: Final = 274
+_MOST_BESIDE_PIXELS: Final = 2**28
+_MOST_BRANDS: Final = 1024
+_PIXEL_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -35,6 +40,8 @@ class _Unreadable(Exception):
 
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit stands above, and is a sentence instead of a warning
+# A camera's profile may have megabytes, and so may a recipe: what we write must come back.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MOST_BESIDE_PIXELS
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is raised here, not printed
 
 
@@ -66,7 +73,7 @@ def read_picture(source: Path | bytes, name: str | None = None) -> Picture:
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     if not data:
         raise RequestError(f"{name} is empty; export it again")
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+    if _is_heic(data):
         data = _heic_as_tiff(data, name)
     try:
         with warnings.catch_warnings():
@@ -116,11 +123,19 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         if isinstance(error, RequestError):
             raise
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(f"{path} cannot be opened: {reason}") from error
+        raise RequestError(f"{path} cannot be opened: {reason(error)}") from error
     if len(data) > MAX_BYTES:
         raise RequestError(f"{path} is larger than 2 GiB; scale it down first")
     return data
+
+
+def _is_heic(data: bytes) -> bool:
+    """Whether it is HEIC; an AVIF file may begin with the same general brand, and names its own behind it."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIC_BRANDS:
+        return False
+    compatible = data[16 : min(int.from_bytes(data[:4]), _MOST_BRANDS)]
+    brands = {compatible[at : at + 4] for at in range(0, len(compatible), 4)}
+    return not brands & {b"avif", b"avis"}
 
 
 def _decode(data: bytes) -> Picture:
@@ -182,6 +197,9 @@ def _pixels(image: Image.Image, profile: bytes | None, space: str | None) -> Pix
 
 
 def _deep_pixels(image: Image.Image, data: bytes, depth: int) -> Pixels:
+    if image.format == "PNG":  # OpenCV refuses chunks above 8 MB, such as a large profile or embedded input
+        bare = (png.chunk(name, content) for name, content in png.chunks_of(data) if name in _PIXEL_CHUNKS)
+        data = png.SIGNATURE + b"".join(bare)
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
         raise ValueError("not decoded")

@@ -60,7 +60,9 @@ class SavedRecipe:
 
     def to_json(self) -> str:
         """Serialise, every setting of the request written out, so that later defaults change nothing."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, sort_keys=True)
+        text = json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, sort_keys=True)
+        # Bytes of a file name that are no UTF-8 are lone surrogates here; Python escapes those as JSON does.
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def recipe_from_json(text: str, name: str) -> SavedRecipe:

@@ -16,6 +16,7 @@ from PIL import Image
 from mlx_model.pictures import png
 from mlx_model.pictures.read import Pixels, is_grey
 from mlx_model.pictures.tiff import encode_tiff
+from mlx_model.places import is_folder, reason
 from mlx_model.request import Picture, RequestError
 
 KINDS: Final = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -67,14 +68,22 @@ def check_writable(path: Path, size: tuple[int, int] | None = None) -> None:
     """Find out before the long work whether a picture of ``size`` can be written to ``path``.
 
     Raises:
-        RequestError: the kind is unknown or too small for the picture, or the folder is missing or not writable.
+        RequestError: the kind is unknown or too small for the picture, or the folder is missing or not writable, or
+            the name cannot be one.
     """
     kind = kind_of(path)
     if size and max(size) > _LONGEST[kind]:
         raise RequestError(f"{path.suffix} files hold at most {_LONGEST[kind]} pixels a side; write PNG or TIFF")
-    if path.is_dir():
+    if is_folder(path):
         raise RequestError(f"cannot write {path}: it is a folder")
-    if path.exists() and not os.access(path, os.W_OK):
+    try:
+        path.stat()
+        protected = not os.access(path, os.W_OK)
+    except (FileNotFoundError, NotADirectoryError):
+        protected = False  # nothing stands there yet
+    except (OSError, ValueError) as error:
+        raise RequestError(f"cannot write {path}: {reason(error)}; give another name or folder") from error
+    if protected:
         raise RequestError(f"cannot write {path}: the file is write-protected")
     write_whole(path, b"", keep=False)
 
@@ -125,9 +134,10 @@ def write_whole(path: Path, data: bytes, *, keep: bool = True) -> None:
     """Write bytes under another name in the same folder, then rename; ``keep`` False only tries it out.
 
     Raises:
-        RequestError: the folder is missing or full, or may not be written to.
+        RequestError: the folder is missing or full, or may not be written to, or the name cannot be one.
     """
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    # A name may have 255 bytes, and a letter up to four: what is added must fit as well.
+    part = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         try:
             with part.open("xb") as file:
@@ -139,10 +149,10 @@ def write_whole(path: Path, data: bytes, *, keep: bool = True) -> None:
                 _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
-    except OSError as error:
-        if not path.parent.is_dir():
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not is_folder(path.parent):
             raise RequestError(f"cannot write {path}: there is no folder {path.parent}; make it first") from error
-        raise RequestError(f"cannot write {path}: {error.strerror or error}") from error
+        raise RequestError(f"cannot write {path}: {reason(error)}; give another name or folder") from error
 
 
 def _sync_folder(folder: Path) -> None:

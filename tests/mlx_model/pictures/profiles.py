@@ -3,6 +3,7 @@
 import struct
 from functools import cache
 from itertools import product
+from random import Random
 
 from PIL import ImageCms
 
@@ -11,6 +12,12 @@ from PIL import ImageCms
 def srgb_profile() -> bytes:
     """Return LittleCMS's own sRGB, always the same one (it carries the time at which it was made)."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def large_profile(size: int) -> bytes:
+    """Return sRGB and so many bytes behind its tables, which do not compress: as large as a scanner's."""
+    profile = srgb_profile() + Random(1).randbytes(size)  # noqa: S311  (nothing secret)
+    return struct.pack(">I", len(profile)) + profile[4:]
 
 
 def grey_profile(gamma: float) -> bytes:

@@ -329,6 +329,13 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
         read_picture(bomb + png.chunk(b"IEND", b""))
 
 
+@pytest.mark.parametrize("kind", [b"mif1", b"msf1"])
+def test_avif_under_a_general_brand_is_not_taken_for_heic(kind: bytes) -> None:
+    avif = saved(Image.new("RGB", (32, 24), (200, 0, 0)), "AVIF")
+    assert avif[8:12] == b"avif"
+    assert read_picture(avif[:8] + kind + avif[12:]).size == (32, 24)
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS reads HEIC")
 def test_heic_says_what_to_do_where_no_decoder_is_at_hand() -> None:
     with pytest.raises(RequestError, match="convert it to JPEG or PNG"):

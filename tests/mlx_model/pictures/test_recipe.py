@@ -1,7 +1,9 @@
 """A result carries its recipe in every kind of file, and its inputs are found again or named."""
 
 import io
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from mlx_model.pictures.recipe import (
 )
 from mlx_model.pictures.write import encode_picture, write_picture
 from mlx_model.request import Adapter, EditRequest, Picture, Reference, RequestError, digest
+from tests.mlx_model.locked import lock
 from tests.mlx_model.pictures.profiles import srgb_profile
 
 SOURCE_TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
@@ -61,6 +64,17 @@ def test_the_recipe_comes_back_from_every_kind_of_file(kind: str) -> None:
     inputs = Inputs()
     inputs.add("mask", file_of(encode_picture("png", picture(1)), "m.png", "/a/m.png"), fit=(40, 50))
     written = recipe(inputs)
+    data = encode_picture(kind, picture(), metadata_for(written, (30, 20), kind))
+    assert find_recipe(data, "x") == written
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "webp", "jpeg"])
+def test_file_names_that_are_not_unicode_come_back(kind: str) -> None:
+    name = os.fsdecode("별".encode("cp949"))
+    inputs = Inputs()
+    inputs.add("picture", file_of(encode_picture("png", picture(1)), "p.png", f"/빨간/{name}.png"))
+    written = recipe(inputs, model_folder=f"/models/{name}", adapters={f"/{name}.safetensors": "9" * 64})
+    assert "빨간" in written.to_json(), "what is Unicode stays readable"
     data = encode_picture(kind, picture(), metadata_for(written, (30, 20), kind))
     assert find_recipe(data, "x") == written
 
@@ -161,6 +175,25 @@ def test_moved_and_renamed_inputs_are_found_in_a_folder_by_content(tmp_path: Pat
     assert {Path(entry.path).parent for entry in found.entries} == {new}, "the new recipe names the new places"
     with pytest.raises(RequestError, match="does not have it"):
         find_inputs(inputs.entries, folder=tmp_path / "old")
+
+
+def test_inputs_in_a_folder_that_may_not_be_entered_are_found_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    inputs = files(tmp_path / "locked")
+    shutil.copytree(tmp_path / "locked", tmp_path / "all" / "copy")
+    (tmp_path / "all" / "shut").mkdir()
+    (tmp_path / "all" / "shut" / "p.png").touch()
+    lock(tmp_path / "locked", monkeypatch)
+    lock(tmp_path / "all" / "shut", monkeypatch)
+    with pytest.raises(RequestError, match=r"p\.png is missing.*--inputs"):
+        find_inputs(inputs.entries)
+    assert same(find_inputs(inputs.entries, folder=tmp_path / "all"), inputs)
+    odd = [
+        replace(entry, path=path) for entry, path in zip(inputs.entries, ("a\0", "x" * 300, "\ud800"), strict=True)
+    ]
+    assert same(find_inputs(odd, folder=tmp_path / "all"), inputs)
 
 
 def test_a_changed_input_is_named_as_changed(tmp_path: Path) -> None:

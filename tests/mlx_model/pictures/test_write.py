@@ -23,7 +23,8 @@ from mlx_model.pictures.write import (
     write_whole,
 )
 from mlx_model.request import Picture, RequestError, digest
-from tests.mlx_model.pictures.profiles import srgb_profile
+from tests.mlx_model.locked import lock
+from tests.mlx_model.pictures.profiles import large_profile, srgb_profile
 
 
 def picture_of(seed: int, height: int, width: int, bits: int, alpha: str, grey: bool, profile: bool) -> Picture:
@@ -166,6 +167,27 @@ def test_unwritable_places_are_found_before_the_work(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["file", "folder.png"], "trying left something behind"
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "a\0.png", "\ud800.png", "locked/a.png", "locked/deep/a.png"])
+def test_names_that_cannot_be_written_are_found_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "locked").mkdir()
+    lock(tmp_path / "locked", monkeypatch)
+    with pytest.raises(RequestError, match="cannot write"):
+        check_writable(tmp_path / name)
+    with pytest.raises(RequestError, match="cannot write"):
+        write_whole(tmp_path / name, b"x")
+    assert names_in(tmp_path) == ["locked"]
+
+
+def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
+    """83 Korean letters are 249 bytes; with .png 253 of the 255 that a name may have."""
+    path = tmp_path / f"{'별' * 83}.png"
+    check_writable(path)
+    write_whole(path, b"x")
+    assert names_in(tmp_path) == [path.name]
+
+
 def test_a_write_protected_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"kept")
     (tmp_path / "a.png").chmod(0o444)
@@ -184,6 +206,20 @@ def test_texts_and_attachments_are_read_by_others_and_by_us() -> None:
         assert image.info["xmp"] == b"<x/>"
     assert png.texts_of(data) == {"one": "하나 ✓", "two": "2", "XML:com.adobe.xmp": "<x/>"}
     assert [chunk for name, chunk in png.chunks_of(data) if name == ATTACHMENT] == [b"abc", b"x" * 3_000_000]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("megabytes", [2, 9])
+def test_large_profiles_and_attachments_come_back(bits: int, megabytes: int) -> None:
+    made = picture_of(1, 20, 20, bits, "any", False, False)
+    picture = Picture(made.pixels, large_profile(megabytes << 20))
+    data = encode_picture("png", picture, Metadata({"one": "1"}, "<x/>", [bytes(megabytes << 20)]))
+    assert digest(read_picture(data)) == digest(picture)
+
+
+def test_text_that_is_not_unicode_is_escaped() -> None:
+    data = encode_picture("png", picture_of(1, 4, 4, 8, "opaque", False, False), Metadata({"name": "별 \udcb0"}))
+    assert png.texts_of(data) == {"name": "별 \\udcb0"}
 
 
 def test_a_damaged_chunk_ends_the_walk() -> None:
