@@ -55,7 +55,7 @@ class Editor:
     """Edits pictures with the model in ``folder``, in the thread that made it; parts are loaded when first needed.
 
     ``memory_limit`` is in bytes (None: what the machine can give); ``max_tokens`` overrides the model's budget for a
-    canvas (None: as its config says). ``model`` is the config.
+    canvas where a request leaves it open (None: as its config says). ``model`` is the config.
 
     Raises:
         RequestError: the folder holds no usable model.
@@ -100,7 +100,12 @@ class Editor:
         journey.enter("load")
         job = self._settle(request, pictures, journey, previews)
         shown = _shown(job.request)
-        canvas = _kept(self._canvases, shown, _CANVASES, lambda: stages.draw(job.plan, request, job.recipe, pictures))
+        canvas = _kept(
+            self._canvases,
+            shown,
+            _CANVASES,
+            lambda: stages.draw(job.plan, request, job.recipe, pictures, journey.tick),
+        )
         text = self._text(job)
         condition = _kept(self._conditions, shown, _CANVASES, lambda: self._condition(job, canvas))
         try:
@@ -112,7 +117,8 @@ class Editor:
                 f"the model gave unusable numbers ({error}): try again, and install it anew if that does not help"
             ) from error
         journey.enter("finish")
-        picture, patch = stages.deliver(job.plan, request, made)
+        picture, patch = stages.deliver(job.plan, request, made, journey.tick)
+        journey.tick()
         return EditResult(
             picture=picture,
             patch=patch,
@@ -130,17 +136,25 @@ class Editor:
         self, request: EditRequest, pictures: Mapping[str, Picture], journey: Journey, previews: bool
     ) -> _Job:
         """Decide everything that can be decided before anything slow begins."""
-        model = self.model
+        model, size = self.model, self.model.size
+        max_tokens = request.max_tokens or size.max_tokens
+        model = replace(model, size=replace(size, max_tokens=max_tokens))
         recipe = recipe_for(request, model.kind)
         steps = request.steps or model.sampling.steps
         guidance = model.sampling.guidance if request.guidance is None else request.guidance
-        plan = stages.plan(request, recipe, pictures, model)
+        plan = stages.plan(request, recipe, pictures, model, journey.tick)
         adapters = [self._parts.adapter_path(adapter) for adapter in recipe.adapters]
         weights = memory.weights_of(self._parts.folder, adapters)
         canvas, target = plan.region.canvas_size, plan.region.worked
-        need = memory.check(model, weights, canvas, target, steps, self._limit)
-        size = plan.size if plan.picture is None else None
-        asked = replace(settled(request, recipe, steps, guidance), size=size)
+        held = memory.Pictures(
+            given=sum(picture.pixels.nbytes for picture in pictures.values()),
+            pixels=plan.size[0] * plan.size[1],
+            pixel_bytes=4 * (1 if plan.picture is None else plan.picture.pixels.itemsize),
+            patch=plan.picture is not None,
+        )
+        need = memory.check(model, weights, canvas, target, steps, self._limit, held)
+        new_size = plan.size if plan.picture is None else request.size
+        asked = replace(settled(request, recipe, steps, guidance, max_tokens), size=new_size)
         journey.plan(
             {
                 "load": 1,
@@ -157,14 +171,17 @@ class Editor:
     def _text(self, job: _Job) -> stages.Text:
         def encode() -> stages.Text:
             if job.need.text_released > self._limit:
-                self._parts.release_transformer()
+                self._parts.release_all_but_text()
             job.journey.enter("load")
             encoders = self._parts.text(job.journey.tick)
             job.journey.enter("text")
             return stages.encode_text(encoders, self._parts.tokenizers, job.recipe.instruction, job.journey.tick)
 
+        short = job.need.all_kept > self._limit
+        if short:  # what was kept while smaller requests left room for it
+            self._parts.release_idle(job.recipe.adapters)
         text = _kept(self._texts, job.recipe.instruction, _TEXTS, encode)
-        if job.need.all_kept > self._limit:
+        if short:
             self._parts.release_text()
         return text
 
@@ -220,6 +237,8 @@ class Editor:
             )
 
         key = ModulationKey(job.recipe.instruction, job.guidance, tuple(levels), job.recipe.adapters)
+        if key not in self._modulations and job.need.all_kept > self._limit:
+            self._modulations.clear()  # the estimate has room for one schedule
         return _kept(self._modulations, key, _MODULATIONS, compute)
 
 
@@ -258,6 +277,9 @@ def _warnings(plan: stages.Plan) -> list[str]:
             f"the model works on {region.content[0]} x {region.content[1]} pixels for these {width} x {height} "
             f"({region.scale:.2f}x), so fine detail is lost: {what}"
         )
+    if plan.mask_empty:
+        what = "picture" if region.box == (0, 0, *plan.size) else "region"
+        warnings.append(f"the mask is empty, so the whole {what} is edited: paint white what may change")
     if region.cut:
         warnings.append("the model does not see all that was to be edited; the part outside its view stays as it is")
     if (reason := slow_reason()) is not None:

@@ -1,14 +1,17 @@
 """How much memory a request needs, whether this machine has it, and which parts can stay loaded.
 
-The estimate is weights + the largest activations of any one stage. With L = image + text tokens, h = hidden size,
-m = the MLP's width, N x M pixels, in numbers of 4 bytes (fitted to measured peaks of MLX's CPU backend, where
-attention keeps its scores and a convolution unfolds its input; a GPU with fused kernels needs less):
+The estimate is weights + pictures + the largest activations of any one stage. With L = image + text tokens, h =
+hidden size, m = the MLP's width, N x M pixels, in numbers of 4 bytes (fitted to measured peaks of MLX's CPU backend,
+where attention keeps its scores and a convolution unfolds its input; a GPU with fused kernels needs less, and the
+streams of text and denoising are as wide there as the type computed in):
 
 - text: L (8 inner + 4 d_model) + (2 heads + 1) L^2, L being T5's length
 - denoise: L (18 h + 4 m) + heads L^2 (no L^2 on a GPU) + 2 * image tokens * in_channels, and the modulation of the
   whole schedule
 - encode and decode: the tiny autoencoder 34 N M channels; the full one, by strips of R rows, about
   (1.2 + 16 R / N) N M channels to encode and (1.6 + 28 R / N) N M channels to decode
+- finish, in bytes: the delivered picture and 2 for each of its pixels, and 100 for each pixel of a strip; for an
+  edit the patch as well, which is as large, and 3 and 180. What is drawn before takes less
 
 Weights are counted as they lie in memory: floating-point ones in the type computed in, quantized ones as stored.
 """
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlx_model.conditioning.paste_back import STRIP_PIXELS
 from mlx_model.networks.autoencoder import STRIP_ROWS
 from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, ON_GPU, mx
@@ -29,6 +33,8 @@ from mlx_model.weights.model_folder import read_tensors
 FLOAT: Final = 4
 RAM_SHARE: Final = 0.85
 """Of the memory of a machine without a GPU: the rest is left to the system."""
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_OWN_CGROUPS: Final = Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
@@ -43,35 +49,51 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """The bytes that are given, and what is delivered: pixels of so many bytes each, an edit's with a patch."""
+
+    given: int = 0
+    pixels: int = 0
+    pixel_bytes: int = 4
+    patch: bool = False
+
+
+NO_PICTURES: Final = Pictures()
+
+
+@dataclass(frozen=True)
 class Need:
-    """Bytes that a request needs: the weights, and the activations of each stage."""
+    """Bytes that a request needs: the weights, the pictures that are given, and the activations of each stage."""
 
     weights: Weights
     text: int
     encode: int
     denoise: int
     decode: int
+    finish: int = 0
+    pictures: int = 0
 
     @property
     def all_kept(self) -> int:
         """The peak with every part kept loaded, so that the next request starts at once."""
         weights = self.weights
         kept = weights.transformer + weights.modulation + weights.text + weights.autoencoder + weights.adapters
-        return kept + max(self.text, self.encode, self.denoise, self.decode)
+        return kept + self.pictures + max(self.text, self.encode, self.denoise, self.decode, self.finish)
 
     @property
     def text_released(self) -> int:
         """The peak while an instruction is encoded beside a loaded transformer, the modulation's weights let go."""
         weights = self.weights
         beside = weights.transformer + weights.adapters + weights.autoencoder
-        return max(beside + weights.text + self.text, self.least)
+        return max(beside + weights.text + self.text + self.pictures, self.least)
 
     @property
     def least(self) -> int:
-        """The peak with text encoders and transformer in turn: less is not possible."""
+        """The peak with the text encoders and all the rest in turn: less is not possible."""
         weights = self.weights
         painting = weights.transformer + weights.adapters + weights.autoencoder
-        return max(weights.text + self.text, painting + max(self.encode, self.denoise, self.decode))
+        stages = max(self.encode, self.denoise, self.decode, self.finish)
+        return max(weights.text + self.text, painting + stages) + self.pictures
 
 
 def weights_of(folder: Path, adapters: Sequence[Path] = ()) -> Weights:
@@ -98,7 +120,12 @@ def _bytes(path: Path, compute: int) -> int:
 
 
 def estimate(
-    config: ModelConfig, weights: Weights, canvas: tuple[int, int], target: tuple[int, int], steps: int
+    config: ModelConfig,
+    weights: Weights,
+    canvas: tuple[int, int],
+    target: tuple[int, int],
+    steps: int,
+    pictures: Pictures = NO_PICTURES,
 ) -> Need:
     """Estimate what a request needs.
 
@@ -106,24 +133,37 @@ def estimate(
     that is decoded.
     """
     return Need(
-        weights, _text(config), _encode(config, canvas), _denoise(config, canvas, steps), _decode(config, target)
+        weights,
+        _text(config),
+        _encode(config, canvas),
+        _denoise(config, canvas, steps),
+        _decode(config, target),
+        _finish(pictures),
+        pictures.given,
     )
+
+
+def _finish(pictures: Pictures) -> int:
+    strip = min(pictures.pixels, STRIP_PIXELS)
+    if pictures.patch:
+        return pictures.pixels * (2 * pictures.pixel_bytes + 3) + 180 * strip
+    return pictures.pixels * (pictures.pixel_bytes + 2) + 100 * strip
 
 
 def _text(config: ModelConfig) -> int:
     t5, length = config.t5, config.prompt.t5_length
     stream = length * (8 * t5.num_heads * t5.d_kv + 4 * t5.d_model)
-    return FLOAT * (stream + (2 * t5.num_heads + 1) * length**2)
+    return COMPUTE_TYPE.size * stream + FLOAT * (2 * t5.num_heads + 1) * length**2
 
 
 def _denoise(config: ModelConfig, canvas: tuple[int, int], steps: int) -> int:
     sizes = config.transformer
     tokens = canvas[0] * canvas[1] // 256  # a token is 16 x 16 pixels
     length = tokens + config.prompt.t5_length
-    stream = length * (18 * sizes.hidden_size + 4 * sizes.mlp_size) + 2 * tokens * sizes.in_channels
-    scores = 0 if ON_GPU else sizes.num_heads * length**2
+    stream = length * (18 * sizes.hidden_size + 4 * sizes.mlp_size)
     vectors = (12 * sizes.depth + 3 * sizes.depth_single_blocks + 2) * sizes.hidden_size
-    return FLOAT * (stream + scores) + steps * vectors * COMPUTE_TYPE.size
+    scores = 0 if ON_GPU else sizes.num_heads * length**2
+    return COMPUTE_TYPE.size * (stream + steps * vectors) + FLOAT * (scores + 2 * tokens * sizes.in_channels)
 
 
 def _encode(config: ModelConfig, size: tuple[int, int]) -> int:
@@ -144,26 +184,63 @@ def _convolutions(config: ModelConfig, size: tuple[int, int], kept: float, strip
 
 
 def machine_limit() -> int:
-    """Bytes that this machine can give: Metal's recommended working set, or a share of the memory."""
+    """Bytes that this machine can give: Metal's recommended working set, or a share of the memory.
+
+    In a container that may use less than the machine has, that is what it is a share of.
+    """
     working_set = mx.device_info().get("max_recommended_working_set_size", 0)
     if ON_GPU and isinstance(working_set, int) and working_set > 0:
         return working_set
-    return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * RAM_SHARE)
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(min([physical, *container_limits(_CGROUPS, _OWN_CGROUPS)]) * RAM_SHARE)
+
+
+def container_limits(mounted: Path, own: Path) -> list[int]:
+    """Return the bytes that Linux' control groups (cgroups(7), both versions) allow this process, the outer ones too.
+
+    ``mounted`` is where they are mounted, ``own`` the file that names the process's own; none without such files.
+    """
+    limits: list[int] = []
+    try:
+        lines = own.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return limits
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, name = (mounted / "memory", "memory.limit_in_bytes") if controllers else (mounted, "memory.max")
+        innermost = root / place.lstrip("/")
+        for folder in (innermost, *innermost.parents):
+            try:
+                limits.append(int((folder / name).read_text()))
+            except (OSError, ValueError):  # not a group of ours, or "max"
+                continue
+    return limits
 
 
 def check(
-    config: ModelConfig, weights: Weights, canvas: tuple[int, int], target: tuple[int, int], steps: int, limit: int
+    config: ModelConfig,
+    weights: Weights,
+    canvas: tuple[int, int],
+    target: tuple[int, int],
+    steps: int,
+    limit: int,
+    pictures: Pictures = NO_PICTURES,
 ) -> Need:
     """Return what a request needs.
 
     Raises:
         RequestError: it needs more than ``limit`` bytes; the message says how much, and what would fit.
     """
-    need = estimate(config, weights, canvas, target, steps)
+    need = estimate(config, weights, canvas, target, steps, pictures)
     if need.least <= limit:
         return need
     says = f"this needs {_gigabytes(need.least)} of memory and {_gigabytes(limit)} can be used"
-    side = largest_side(config, weights, canvas, target, steps, limit)
+    side = largest_side(config, weights, canvas, target, steps, limit, pictures)
+    if side is None and largest_side(config, weights, canvas, target, steps, limit) is not None:
+        taken = _gigabytes(need.pictures + need.finish)
+        raise RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
     if side is None:
         raise RequestError(f"{says}; no picture size would fit: choose a smaller or quantized model")
     beside = ", references included" if canvas != target else ""
@@ -174,14 +251,20 @@ def check(
 
 
 def largest_side(
-    config: ModelConfig, weights: Weights, canvas: tuple[int, int], target: tuple[int, int], steps: int, limit: int
+    config: ModelConfig,
+    weights: Weights,
+    canvas: tuple[int, int],
+    target: tuple[int, int],
+    steps: int,
+    limit: int,
+    pictures: Pictures = NO_PICTURES,
 ) -> int | None:
     """Return the side of the largest square canvas that fits, of which the target has the same share, or None."""
     multiple = config.size.multiple
     share = target[0] * target[1] / (canvas[0] * canvas[1])
     for side in range(int(math.sqrt(canvas[0] * canvas[1])) // multiple * multiple, 0, -multiple):
         part = (max(1, round(side * share)), side)
-        if estimate(config, weights, (side, side), part, steps).least <= limit:
+        if estimate(config, weights, (side, side), part, steps, pictures).least <= limit:
             return side
     return None
 

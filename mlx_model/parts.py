@@ -3,7 +3,7 @@
 All of it happens in the one thread that made the :class:`Parts`: MLX's lazy arrays cannot be evaluated elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +14,13 @@ from mlx_model.networks import clip, t5
 from mlx_model.networks.autoencoder import Autoencoder, channels_last
 from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
 from mlx_model.networks.transformer import Transformer
+from mlx_model.places import is_file
+from mlx_model.progress import Tick
 from mlx_model.request import Adapter, RequestError
 from mlx_model.runtime import COMPUTE_TYPE, mx
 from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
 from mlx_model.weights.lora import LoadedAdapter, attach, read_adapter
 from mlx_model.weights.model_folder import load_weights, read_tensors
-
-Tick: TypeAlias = Callable[[], None]
-"""Called between pieces of work of a fraction of a second; it may raise to stop the work."""
 
 AnyAutoencoder: TypeAlias = Autoencoder | TinyAutoencoder
 
@@ -113,9 +112,19 @@ class Parts:
         self._text = None
         mx.clear_cache()
 
-    def release_transformer(self) -> None:
-        """Let the transformer go, and the adapters beside it."""
+    def release_idle(self, adapters: Sequence[Adapter]) -> None:
+        """Let go what painting with these adapters can do without: the modulation's weights, and other adapters."""
+        self._modulation = None
+        wanted = {self.adapter_path(adapter) for adapter in adapters}
+        if self._transformer is not None and self._adapters.keys() - wanted:
+            attach(self._transformer, [])
+            self._attached, self._adapters = (), {}
+        mx.clear_cache()
+
+    def release_all_but_text(self) -> None:
+        """Let the transformer, its modulation and adapters, the autoencoder and the preview decoder go."""
         self._transformer, self._modulation, self._adapters = None, None, {}
+        self._autoencoder, self._preview = None, None
         mx.clear_cache()
 
     def adapter_path(self, adapter: Adapter) -> Path:
@@ -125,11 +134,11 @@ class Parts:
             RequestError: there is none; the message says what to install, and where.
         """
         if adapter.name.endswith(".safetensors"):
-            if not Path(adapter.name).is_file():
+            if not is_file(Path(adapter.name)):
                 raise RequestError(f"there is no adapter file {adapter.name}; give the path of a LoRA")
             return Path(adapter.name)
         for folder in self.adapter_folders:
-            if (path := folder / f"{adapter.name}.safetensors").is_file():
+            if is_file(path := folder / f"{adapter.name}.safetensors"):
                 return path
         raise RequestError(
             f'the adapter "{adapter.name}" is not installed: put its LoRA at '

@@ -10,8 +10,15 @@ import numpy.typing as npt
 
 from mlx_model.request import Cancelled, Progress
 
+Tick: TypeAlias = Callable[[], None]
+"""Called between pieces of work of a fraction of a second; it may raise to stop the work."""
+
 Stage: TypeAlias = Literal["load", "text", "encode", "denoise", "decode", "finish"]
 STAGES: Final[tuple[Stage, ...]] = ("load", "text", "encode", "denoise", "decode", "finish")
+
+
+def no_tick() -> None:
+    """Let the work go on: the :data:`Tick` of what nobody cancels."""
 
 
 class Journey:

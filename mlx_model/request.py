@@ -75,9 +75,10 @@ class EditRequest:
     ``mask`` names a picture whose first channel, times alpha, above half means "may change". ``task`` is a key of
     :data:`mlx_model.tasks.TASKS`; None infers it from what is given. ``strength`` is the repainting scale: 1
     paints the masked pixels anew, 0 keeps them visible to the model. ``region`` is the part of the picture that
-    the model sees. ``size`` is (width, height) where there is no picture to edit. ``grow`` and ``fade`` are the
-    pixels by which the mask is grown for pasting back and over which that growth fades out (grow 0 keeps strictly
-    inside the mask).
+    the model sees. ``size`` is the (width, height) of a new picture; where a picture is edited, which keeps its own
+    size, the model works on what it sees as large as fits into it. ``grow`` and ``fade`` are the pixels by which the
+    mask is grown for pasting back and over which that growth fades out (grow 0 keeps strictly inside the mask).
+    ``max_tokens`` is how many tokens of 16 x 16 pixels the whole canvas may have, references included.
     """
 
     instruction: str = ""
@@ -97,6 +98,7 @@ class EditRequest:
     grow: int = 4
     fade: int = 4
     colour_match: bool = True
+    max_tokens: int | None = None
 
     def to_json(self) -> str:
         """Serialise; fields at their defaults are left out, so that old recipes stay readable."""
@@ -173,9 +175,9 @@ class EditResult:
 
     ``picture`` is the whole edited picture in the input's own colour space and depth; ``patch`` the changed part
     alone, same size, its alpha the paste-back mask; ``request`` the request with nothing left open (task, words,
-    steps, guidance, strength, adapters and size as used; a region only if one was asked for): it gives the same
-    result again. ``seen_box`` is the box of the picture that the model saw
-    and ``seen_size`` the (width, height) at which it worked; ``canvas_size`` includes the references. ``timings``
+    steps, guidance, strength, adapters, token budget and a new picture's size as used; a region or a size to work at
+    only if one was asked for): it gives the same result again. ``seen_box`` is the box of the picture that the model
+    saw and ``seen_size`` the (width, height) at which it worked; ``canvas_size`` includes the references. ``timings``
     are seconds by stage; ``warnings`` are sentences for the person.
     """
 

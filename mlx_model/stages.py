@@ -27,11 +27,12 @@ from mlx_model.conditioning.packing import condition_tokens, pack, unpack
 from mlx_model.conditioning.paste_back import new_picture, paste_back
 from mlx_model.conditioning.preprocess import apply_control
 from mlx_model.conditioning.prompt import PromptTokenizers, tokenize
-from mlx_model.conditioning.region import Region, bounding_box, plan_region
+from mlx_model.conditioning.region import LONGEST_ASPECT, Region, bounding_box, plan_region
 from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.modulation import StepModulation
 from mlx_model.networks.transformer import Transformer
-from mlx_model.parts import AnyAutoencoder, TextEncoders, Tick
+from mlx_model.parts import AnyAutoencoder, TextEncoders
+from mlx_model.progress import Tick, no_tick
 from mlx_model.request import Box, EditRequest, Picture, RequestError
 from mlx_model.runtime import mx
 from mlx_model.sampling.denoise import Velocity
@@ -46,12 +47,16 @@ PATCH: Final = 16
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What the model will see. ``mask`` (H, W of the picture) is None where everything may change."""
+    """What the model will see. ``mask`` (H, W of the picture) is None where everything may change.
+
+    ``mask_empty`` says that it is None although one was given.
+    """
 
     region: Region
     picture: Picture | None
     mask: Mask | None
     size: tuple[int, int]
+    mask_empty: bool = False
 
     @property
     def tokens(self) -> int:
@@ -60,7 +65,9 @@ class Plan:
         return (width // PATCH) * (height // PATCH)
 
 
-def plan(request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], config: ModelConfig) -> Plan:
+def plan(
+    request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], config: ModelConfig, tick: Tick = no_tick
+) -> Plan:
     """Find the mask and decide which part of the picture the model sees, at what size, beside which references.
 
     Raises:
@@ -68,24 +75,51 @@ def plan(request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], 
             something has no room.
     """
     references = [_given(pictures, reference.picture, "reference") for reference in request.references]
-    picture, mask = None, None
+    picture, mask, working_size = None, None, None
     size = request.size or (config.size.native, config.size.native)
+    _check_sides(size, "the model works at sizes" if request.picture else "a new picture has sides")
     if request.picture is not None:
         picture = _given(pictures, request.picture, "picture")
-        size = picture.size
-        mask = _mask(request, recipe, pictures, size)
-    elif not PATCH <= min(size) <= max(size) <= LARGEST_SIDE:
-        raise RequestError(f"a new picture has sides of {PATCH} to {LARGEST_SIDE} pixels, not {size[0]} x {size[1]}")
+        size, working_size = picture.size, request.size
+        mask = _mask(request, recipe, pictures, size, tick)
+    else:
+        _check_aspect(size)
 
     def around(extent: Box | None) -> Region:
-        sizes = [reference.size for reference in references]
-        return plan_region(size, extent, sizes, config.size, keep_pixels=recipe.keep_pixels, region=request.region)
+        return plan_region(
+            size,
+            extent,
+            [reference.size for reference in references],
+            config.size,
+            keep_pixels=recipe.keep_pixels,
+            region=request.region,
+            working_size=working_size,
+        )
 
     region = around(None if mask is None else bounding_box(mask))
+    tick()
     if mask is not None and region.cut and not _inside(mask, region.box).any():
         # Spots at both ends of a long picture: the middle between them holds none, so work on the largest.
         region = replace(around(bounding_box(_largest_spot(mask))), cut=True)
-    return Plan(region, picture, mask, size)
+    return Plan(region, picture, mask, size, mask_empty=mask is None and request.mask is not None)
+
+
+def _check_sides(size: tuple[int, int], what: str) -> None:
+    if not PATCH <= min(size) <= max(size) <= LARGEST_SIDE:
+        raise RequestError(f"{what} of {PATCH} to {LARGEST_SIDE} pixels, not {size[0]} x {size[1]}")
+
+
+def _check_aspect(size: tuple[int, int]) -> None:
+    """Refuse a new picture of which the model could make only the middle."""
+    least = -(-max(size) // LONGEST_ASPECT)
+    if min(size) >= least:
+        return
+    wider = (max(size[0], least), max(size[1], least))
+    shorter = (min(size[0], LONGEST_ASPECT * size[1]), min(size[1], LONGEST_ASPECT * size[0]))
+    raise RequestError(
+        f"a new picture is at most {LONGEST_ASPECT} : 1, not {size[0]} x {size[1]}: "
+        f"{wider[0]} x {wider[1]} or {shorter[0]} x {shorter[1]} would work"
+    )
 
 
 def _inside(mask: Mask, box: Box) -> Mask:
@@ -100,21 +134,23 @@ def _largest_spot(mask: Mask) -> Mask:
 
 
 def _mask(
-    request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], size: tuple[int, int]
+    request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], size: tuple[int, int], tick: Tick
 ) -> Mask | None:
     if request.mask is None:
         return None
     picture = _given(pictures, request.mask, "mask")
     _same_size(picture, size, "mask")
-    mask = binary_mask(picture)
+    mask = binary_mask(picture, tick)
     if mask.any():
         return mask
-    if TASKS[recipe.task].needs_mask:
+    if TASKS[recipe.task].needs_mask or recipe.task == "control":
         raise RequestError("the mask is empty: paint white what may change")
     return None
 
 
-def draw(plan: Plan, request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture]) -> Canvas:
+def draw(
+    plan: Plan, request: EditRequest, recipe: Recipe, pictures: Mapping[str, Picture], tick: Tick = no_tick
+) -> Canvas:
     """Put the canvas together: references, the region of the picture, its control, the mask.
 
     Raises:
@@ -122,26 +158,31 @@ def draw(plan: Plan, request: EditRequest, recipe: Recipe, pictures: Mapping[str
     """
     edit, mask = None, None
     if plan.picture is not None:
-        edit = see(plan.picture, plan.region)
+        edit = see(plan.picture, plan.region, tick)
         mask = np.ones(edit.shape[:2], np.bool_) if plan.mask is None else see_mask(plan.mask, plan.region)
         if recipe.control is not None:
-            edit = apply_control(recipe.control, edit, mask, _control(plan, request, pictures))
+            tick()
+            edit = apply_control(recipe.control, edit, mask, _control(plan, request, pictures, tick))
     references = [
         reference_pixels(
             _given(pictures, reference.picture, "reference"),
             None if reference.mask is None else _given(pictures, reference.mask, "reference's mask"),
+            tick,
         )
         for reference in request.references
     ]
+    tick()
     return build_canvas(plan.region, edit, mask, references, recipe.repainting_scale)
 
 
-def _control(plan: Plan, request: EditRequest, pictures: Mapping[str, Picture]) -> npt.NDArray[np.uint8] | None:
+def _control(
+    plan: Plan, request: EditRequest, pictures: Mapping[str, Picture], tick: Tick
+) -> npt.NDArray[np.uint8] | None:
     if request.control_picture is None:
         return None
     control = _given(pictures, request.control_picture, "control picture")
     _same_size(control, plan.size, "control picture")
-    return see(control, plan.region)
+    return see(control, plan.region, tick)
 
 
 def _given(pictures: Mapping[str, Picture], name: str, what: str) -> Picture:
@@ -249,10 +290,12 @@ def target_of(latent: mx.array, canvas: Canvas) -> mx.array:
     return latent[:, :, canvas.reference_width // 8 :]
 
 
-def deliver(plan: Plan, request: EditRequest, made: npt.NDArray[np.float32]) -> tuple[Picture, Picture]:
+def deliver(
+    plan: Plan, request: EditRequest, made: npt.NDArray[np.float32], tick: Tick = no_tick
+) -> tuple[Picture, Picture]:
     """Return the edited picture and the changed part alone, from what the model made of the region."""
     if plan.picture is None:
-        picture = new_picture(plan.region, made)
+        picture = new_picture(plan.region, made, tick)
         return picture, picture
     return paste_back(
         plan.picture,
@@ -263,4 +306,5 @@ def deliver(plan: Plan, request: EditRequest, made: npt.NDArray[np.float32]) -> 
         fade=request.fade,
         colour_match=request.colour_match,
         keep_alpha=plan.mask is None,
+        tick=tick,
     )

@@ -15,6 +15,9 @@ ModelKind: TypeAlias = Literal["fft", "fill"]
 MAX_STEPS: Final = 1000
 MAX_GUIDANCE: Final = 1000
 MAX_STRENGTH: Final = 10
+LEAST_TOKENS: Final = 16
+MOST_TOKENS: Final = 8192
+"""What a request may allow a canvas to have."""
 
 CONTROLS: Final = ("canny", "contour", "depth", "mosaic", "grey", "as-is")
 
@@ -133,7 +136,13 @@ def recipe_for(request: EditRequest, model_kind: ModelKind) -> Recipe:
         if task.adapter is not None and not adapters:
             adapters = (Adapter(task.adapter),)
     control = request.control or ("as-is" if request.control_picture else "canny" if name == "control" else None)
-    default_scale = task.scale_fft if model_kind == "fft" else task.scale_fill
+    # A control shows nothing where the pixels under the mask are cleared: it sets the scale, whatever the task.
+    scales = TASKS["control"] if control is not None else task
+    default_scale = scales.scale_fft if model_kind == "fft" else scales.scale_fill
+    if control is not None and request.strength == 1:
+        raise RequestError(
+            "at a strength of 1 the model is shown nothing of a control: lower the strength, or leave one of them out"
+        )
     return Recipe(
         task=name,
         model_kind=model_kind,
@@ -156,6 +165,10 @@ def _check_numbers(request: EditRequest) -> None:
         raise RequestError(f"the number of steps must lie between 1 and {MAX_STEPS}, not {request.steps}")
     if request.guidance is not None and not 0.0 <= request.guidance <= MAX_GUIDANCE:
         raise RequestError(f"the guidance must lie between 0 and {MAX_GUIDANCE}, not {request.guidance:g}")
+    if request.max_tokens is not None and not LEAST_TOKENS <= request.max_tokens <= MOST_TOKENS:
+        raise RequestError(
+            f"a canvas has at most {LEAST_TOKENS} to {MOST_TOKENS} tokens of 16 x 16 pixels, not {request.max_tokens}"
+        )
     if min(request.grow, request.fade) < 0:
         raise RequestError("the mask is grown and faded by 0 pixels or more, not by fewer")
     for adapter in request.adapters:
@@ -172,19 +185,21 @@ def _check_needs(name: str, task: Task, request: EditRequest) -> None:
         raise RequestError("a mask says which part of a picture may change: give the picture as well")
     if (request.control or request.control_picture) and request.picture is None:
         raise RequestError("a control shows the model what stands in a picture: give the picture to edit")
-    if request.size is not None and request.picture is not None:
-        raise RequestError("a size is for new pictures; an edited picture keeps its own")
     if not task.needs_picture and request.picture is not None:
         raise RequestError(f'the task "{name}" makes a new picture: give no picture to edit, only references')
     if task.needs_mask and request.mask is None:
         raise RequestError(f'the task "{name}" needs a mask that says what may change')
+    if name == "remove" and (request.control or request.control_picture):
+        raise RequestError(
+            f'the task "{name}" keeps nothing that a control could show: leave it out, or choose another task'
+        )
     if task.needs_reference and not request.references:
         raise RequestError(f'the task "{name}" needs at least one reference picture')
     if task.needs_words and not request.instruction.strip():
         raise RequestError(f'the task "{name}" needs an instruction: say what you want to see')
 
 
-def settled(request: EditRequest, recipe: Recipe, steps: int, guidance: float) -> EditRequest:
+def settled(request: EditRequest, recipe: Recipe, steps: int, guidance: float, max_tokens: int) -> EditRequest:
     """Return the request with what the recipe and the model's defaults decided written out."""
     return replace(
         request,
@@ -195,4 +210,5 @@ def settled(request: EditRequest, recipe: Recipe, steps: int, guidance: float) -
         strength=recipe.repainting_scale,
         steps=steps,
         guidance=guidance,
+        max_tokens=max_tokens,
     )

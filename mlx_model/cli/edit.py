@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -16,6 +16,7 @@ from mlx_model.pictures.inputs import Inputs, check_mask, check_size
 from mlx_model.pictures.read import MAX_BYTES, PictureFile, file_of, open_picture
 from mlx_model.pictures.recipe import SavedRecipe, metadata_for
 from mlx_model.pictures.write import check_writable, encode_picture, kind_of, losses, write_whole
+from mlx_model.places import exists, is_file, is_folder, reason
 from mlx_model.request import Adapter, Box, EditRequest, EditResult, Reference, RequestError, digest
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Job:
     count: int = 1
     steps: int | None = None
     guidance: float | None = None
+    max_tokens: int | None = None
     model: str | None = None
     fit_mask: bool = False
     grow: int | None = None
@@ -85,14 +87,15 @@ class Editors:
         return self.by_folder[folder]
 
 
-def prepare(job: Job) -> Prepared:
-    """Read the inputs and check the outputs.
+def prepare(job: Job, targets: tuple[Target, ...] | None = None) -> Prepared:
+    """Read the inputs and check the outputs, which go to ``targets`` or else where the job says.
 
     Raises:
         RequestError: something is missing, damaged, does not fit, or cannot be written.
     """
     if not 1 <= job.count <= MAX_COUNT:
         raise RequestError(f"--count must lie between 1 and {MAX_COUNT}, not {job.count}")
+    _check_text(job.instruction)
     model = find_model(job.model)
     adapters = tuple(_adapter(text) for text in job.adapters)
     names = [_reference(text) for text in job.references]
@@ -136,11 +139,12 @@ def prepare(job: Job) -> Prepared:
         seed=secrets.randbelow(2**32) if job.seed is None else job.seed,
         steps=job.steps,
         guidance=job.guidance,
+        max_tokens=job.max_tokens,
         grow=EditRequest.grow if job.grow is None else job.grow,
         fade=EditRequest.fade if job.fade is None else job.fade,
         colour_match=job.colour_match,
     )
-    targets = _targets(job)
+    targets = targets_of(job) if targets is None else targets
     result_size = inputs.pictures[picture].size if picture else job.size
     for target in targets:
         if target is not None:
@@ -171,21 +175,31 @@ def carry_out(prepared: Prepared, editors: Editors, report: Report) -> list[Save
 def recipe_of(result: EditResult, inputs: Inputs, model: Path) -> SavedRecipe:
     """Write down how a result was made."""
     from mlx_model.cli import machine
-    from mlx_model.parts import Parts
-    from mlx_model.weights.config import ModelConfig
 
-    parts = Parts(model, ModelConfig.load(model))
     return SavedRecipe(
         request=result.request,
         model=result.model,
         model_folder=str(model.absolute()),
         model_digest=model_digest(model),
-        adapters={adapter.name: file_digest(parts.adapter_path(adapter)) for adapter in result.request.adapters},
+        adapters=adapter_digests(model, [adapter.name for adapter in result.request.adapters]),
         versions={**machine.versions(), **result.versions},
         device=machine.device(),
         inputs=tuple(inputs.entries),
         result=digest(result.picture),
     )
+
+
+def adapter_digests(model: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each adapter's file by the adapter's name; MLX is loaded for it.
+
+    Raises:
+        RequestError: there is no such adapter, or its file cannot be read.
+    """
+    from mlx_model.parts import Parts
+    from mlx_model.weights.config import ModelConfig
+
+    parts = Parts(model, ModelConfig.load(model))
+    return {name: file_digest(parts.adapter_path(Adapter(name))) for name in names}
 
 
 def save(result: EditResult, recipe: SavedRecipe, prepared: Prepared, target: Target, report: Report) -> None:
@@ -200,8 +214,7 @@ def save(result: EditResult, recipe: SavedRecipe, prepared: Prepared, target: Ta
     attachments = _embedded(prepared.inputs) if prepared.embed_inputs else ()
     data = encode_picture(kind, result.picture, metadata_for(recipe, result.picture.size, kind, attachments))
     if target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_pipe(data)
     else:
         write_whole(target, data)
     facts, sentence = _told(result, target)
@@ -236,7 +249,7 @@ def parse_size(text: str) -> tuple[int, int]:
 def _adapter(text: str) -> Adapter:
     name, equals, number = text.rpartition("=")
     strength = 1.0
-    if not equals or Path(text).is_file():
+    if not equals or is_file(Path(text)):
         name = text
     else:
         try:
@@ -245,13 +258,24 @@ def _adapter(text: str) -> Adapter:
             strength = math.nan
         if not math.isfinite(strength) or not name:
             raise RequestError(f'an adapter is NAME or NAME=STRENGTH, such as local=0.8, not "{text}"')
-    return Adapter(os.path.abspath(name) if name.endswith(".safetensors") else name, strength)  # noqa: PTH100
+    if not name.endswith(".safetensors"):
+        return Adapter(name, strength)
+    if not is_file(Path(name)):
+        raise RequestError(f"there is no adapter file {name} that can be read; give the path of a LoRA")
+    return Adapter(os.path.abspath(name), strength)  # noqa: PTH100
 
 
 def _reference(text: str) -> tuple[str, str | None]:
     """Split "PICTURE:MASK"; a file whose name has a colon is taken as it is."""
     name, colon, mask = text.rpartition(":")
-    return (name, mask) if colon and name and mask and not Path(text).exists() else (text, None)
+    return (name, mask) if colon and name and mask and not exists(Path(text)) else (text, None)
+
+
+def _check_text(instruction: str) -> None:
+    try:
+        instruction.encode()
+    except UnicodeEncodeError as error:
+        raise RequestError("the instruction is not valid Unicode text; type or save it in UTF-8") from error
 
 
 def _open(name: str) -> PictureFile:
@@ -275,8 +299,12 @@ def _add_mask(inputs: Inputs, role: str, name: str, size: tuple[int, int], of: s
     return inputs.add(role, file, fit=size)
 
 
-def _targets(job: Job) -> tuple[Target, ...]:
-    """Decide where the results go; without --out beside the picture under a name that is free."""
+def targets_of(job: Job, ours: Collection[str] = ()) -> tuple[Target, ...]:
+    """Decide where the results go; without --out beside the picture under a name that is free or one of ``ours``.
+
+    Raises:
+        RequestError: they would go to a terminal, or several through one pipe.
+    """
     out = job.out or (PIPE if job.picture == PIPE else None)
     if out == PIPE:
         if job.count > 1:
@@ -284,14 +312,15 @@ def _targets(job: Job) -> tuple[Target, ...]:
         if sys.stdout.isatty():
             raise RequestError("the result would go to the terminal as raw bytes; give --out NAME.png")
         return (None,)
-    if out is not None and not Path(out).is_dir():
+    if out is not None and not is_folder(Path(out)):
         path = Path(out)
         several = (path.with_stem(f"{path.stem}-{number}") for number in range(1, job.count + 1))
         return (path,) if job.count == 1 else tuple(several)
     source = Path(job.picture) if job.picture not in (None, PIPE) else None
     folder = Path(out) if out else source.parent if source else Path()
     stem = f"{source.stem}-edited" if source else "generated"
-    free = (path for number in range(1, 10**6) if not (path := folder / _numbered(stem, number)).exists())
+    paths = (folder / _numbered(stem, number) for number in range(1, 10**6))
+    free = (path for path in paths if str(path) in ours or not exists(path))
     return tuple(next(free) for _ in range(job.count))
 
 
@@ -302,10 +331,22 @@ def _numbered(stem: str, number: int) -> str:
 def _check_target(path: Path, size: tuple[int, int] | None, inputs: Inputs, embed: bool) -> None:
     check_writable(path, size)
     sources = (Path(entry.path) for entry in inputs.entries if entry.path != PIPE)
-    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
+    if exists(path) and any(exists(source) and path.samefile(source) for source in sources):
         raise RequestError(f"{path} is one of the inputs; give the result another name with --out")
     if embed and kind_of(path) != "png":
         raise RequestError("only a PNG can hold its inputs: let the name of the result end in .png")
+
+
+def _write_pipe(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would be tried again, and complained about, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise RequestError(f"cannot write to standard output: {reason(error)}; give --out NAME.png") from error
 
 
 def _embedded(inputs: Inputs) -> Sequence[bytes]:

@@ -30,11 +30,17 @@ Adapters: TypeAlias = Annotated[
 ]
 Region: TypeAlias = Annotated[str | None, Option(metavar="X,Y,W,H", help="The part that the model sees.")]
 Size: TypeAlias = Annotated[str | None, Option(metavar="WxH", help="Size of a new picture.")]
+WorkingSize: TypeAlias = Annotated[
+    str | None, Option("--size", metavar="WxH", help="The largest size to work at; the result keeps the picture's.")
+]
 Seed: TypeAlias = Annotated[int | None, Option(metavar="N", help="Same seed, same picture; otherwise by chance.")]
 Count: TypeAlias = Annotated[int, Option(metavar="N", help="How many variants, with seeds one after the other.")]
 Steps: TypeAlias = Annotated[int | None, Option(metavar="N", help="Steps of painting; otherwise the model's own.")]
 Guidance: TypeAlias = Annotated[
     float | None, Option(metavar="G", help="How closely to follow the instruction; otherwise the model's own.")
+]
+MaxTokens: TypeAlias = Annotated[
+    int | None, Option(metavar="N", help="Most tokens (16x16 pixels) on the canvas; refused where memory is short.")
 ]
 Model: TypeAlias = Annotated[str | None, Option(metavar="MODEL", help="A model's name (see `ace info`) or folder.")]
 FitMask: TypeAlias = Annotated[bool, Option("--fit-mask", help="Stretch masks of another size.")]

@@ -11,6 +11,7 @@ from mlx_model.pictures.inputs import find_inputs
 from mlx_model.pictures.read import read_bytes, read_picture
 from mlx_model.pictures.recipe import SavedRecipe, attachments_of, find_recipe
 from mlx_model.pictures.write import check_writable
+from mlx_model.places import exists, is_file, is_folder
 from mlx_model.request import RequestError, digest
 
 
@@ -31,13 +32,13 @@ def make_again(asked: Replay, report: Report) -> bool:
     Raises:
         RequestError: there is no recipe, an input is missing or changed, or the editor says no.
     """
-    if asked.inputs is not None and not asked.inputs.is_dir():
+    if asked.inputs is not None and not is_folder(asked.inputs):
         raise RequestError(f"there is no folder {asked.inputs}")
     data = read_bytes(asked.result)
     then = find_recipe(data, str(asked.result))
     target = asked.out or _free(asked.result)
     check_writable(target)
-    if target.exists() and target.samefile(asked.result):
+    if exists(target) and target.samefile(asked.result):
         raise RequestError(f"{target} is what is replayed; give the new result another name with --out")
     inputs = find_inputs(then.inputs, attachments_of(data), asked.inputs)
     model = find_model(asked.model) if asked.model else _model_of(then)
@@ -85,7 +86,7 @@ def _model_of(recipe: SavedRecipe) -> Path:
     try:
         return find_model(recipe.model)
     except RequestError:
-        if (Path(recipe.model_folder) / "config.json").is_file():
+        if is_file(Path(recipe.model_folder) / "config.json"):
             return Path(recipe.model_folder)
         raise
 
@@ -93,4 +94,4 @@ def _model_of(recipe: SavedRecipe) -> Path:
 def _free(result: Path) -> Path:
     stem = f"{result.stem}-replay"
     names = (f"{stem}{'' if number == 1 else f'-{number}'}.png" for number in range(1, 10**6))
-    return next(path for name in names if not (path := result.with_name(name)).exists())
+    return next(path for name in names if not exists(path := result.with_name(name)))

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mlx_model.request import Progress, RequestError
 
@@ -51,7 +51,7 @@ class Report:
         if self._json:
             self._line("result", facts)
         else:
-            print(sentence, file=self._out, flush=True)
+            print(_encodable(sentence, self._out), file=self._out, flush=True)
 
     def warning(self, sentence: str) -> None:
         """Tell something that the person should know."""
@@ -73,7 +73,10 @@ class Report:
         self._end_bar()
 
     def _line(self, event: str, facts: Mapping[str, Any]) -> None:
-        print(json.dumps({"event": event, **facts}, ensure_ascii=False), file=self._out, flush=True)
+        line = json.dumps({"event": event, **facts}, ensure_ascii=False)
+        if _encodable(line, self._out) != line:  # JSON has escapes of its own
+            line = json.dumps({"event": event, **facts})
+        print(line, file=self._out, flush=True)
 
     def _end_bar(self) -> None:
         if self._bar:
@@ -102,7 +105,13 @@ def say_error(sentence: str) -> None:
 def _say(sentence: str) -> None:
     """Write one line to standard error; control characters (from file names) are left out."""
     line = re.sub(r"[\x00-\x1f\x7f]+", " ", sentence).strip()
-    sys.stderr.write(f"ace: {line}\n")
+    sys.stderr.write(_encodable(f"ace: {line}\n", sys.stderr))
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Write as escapes what a stream cannot hold, such as the bytes of a file name in another encoding."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _bar() -> "Bar":

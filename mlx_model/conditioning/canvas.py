@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mlx_model.conditioning.colour import MID_GREY, WHITE, to_srgb
+from mlx_model.conditioning.colour import MID_GREY, WHITE, strips, to_srgb
 from mlx_model.conditioning.region import Region, reference_crop
+from mlx_model.progress import Tick, no_tick
 from mlx_model.request import Picture, RequestError
 
 Rgb: TypeAlias = npt.NDArray[np.uint8]
@@ -80,11 +81,28 @@ def build_canvas(
     )
 
 
-def see(picture: Picture, region: Region) -> Rgb:
+def see(picture: Picture, region: Region, tick: Tick = no_tick) -> Rgb:
     """Return the region as the model sees it: sRGB uint8 (H, W, 3) of the worked size, transparency over white."""
     left, top, width, height = region.box
     part = Picture(picture.pixels[top : top + height, left : left + width], picture.profile)
-    return _filled_up(_resampled(to_srgb(part, WHITE), region.content), region)
+    return _filled_up(_resampled(to_srgb(part, WHITE, tick), region.content), region)
+
+
+def see_alpha(picture: Picture, region: Region, tick: Tick = no_tick) -> Floats | None:
+    """Return how opaque the region is where the model sees it, float32 (H, W) of the content's size, 0 to 1.
+
+    None where all of it is opaque.
+    """
+    left, top, width, height = region.box
+    alpha = picture.pixels[top : top + height, left : left + width, 3]
+    most = np.iinfo(alpha.dtype).max
+    if alpha.min() == most:
+        return None
+    share = np.empty(alpha.shape, np.float32)
+    for rows in strips(alpha):
+        tick()
+        share[rows] = alpha[rows] / np.float32(most)
+    return _resampled(share, region.content)
 
 
 def see_mask(mask: Mask, region: Region) -> Mask:
@@ -107,13 +125,13 @@ def see_mask(mask: Mask, region: Region) -> Mask:
     return _filled_up(share > 1e-6, region)
 
 
-def reference_pixels(picture: Picture, mask: Picture | None) -> tuple[Rgb, Mask | None]:
+def reference_pixels(picture: Picture, mask: Picture | None, tick: Tick = no_tick) -> tuple[Rgb, Mask | None]:
     """Return a reference as :func:`build_canvas` takes it; transparent parts are mid grey.
 
     Raises:
         RequestError: the cut-out mask is of another size, or selects nothing.
     """
-    cutout = None if mask is None else binary_mask(mask)
+    cutout = None if mask is None else binary_mask(mask, tick)
     if cutout is not None and cutout.shape != picture.pixels.shape[:2]:
         raise RequestError(
             f"the mask of a reference is {cutout.shape[1]} x {cutout.shape[0]} pixels, the reference itself "
@@ -121,14 +139,19 @@ def reference_pixels(picture: Picture, mask: Picture | None) -> tuple[Rgb, Mask 
         )
     if cutout is not None and not cutout.any():
         raise RequestError("the mask of a reference selects nothing: paint its subject white")
-    return to_srgb(picture, MID_GREY), cutout
+    return to_srgb(picture, MID_GREY, tick), cutout
 
 
-def binary_mask(picture: Picture) -> Mask:
+def binary_mask(picture: Picture, tick: Tick = no_tick) -> Mask:
     """Return where a mask picture selects: its first channel times its alpha is above 128 of 255."""
-    full = np.iinfo(picture.pixels.dtype).max
-    value, alpha = picture.pixels[..., 0].astype(np.uint64), picture.pixels[..., 3]
-    return value * alpha * 255 > MASK_THRESHOLD * full * full
+    pixels = picture.pixels
+    full = np.iinfo(pixels.dtype).max
+    least = np.uint32(MASK_THRESHOLD * full * full // 255)  # products are whole numbers and fit into 32 bits
+    mask = np.empty(pixels.shape[:2], np.bool_)
+    for rows in strips(pixels):
+        tick()
+        mask[rows] = np.multiply(pixels[rows, :, 0], pixels[rows, :, 3], dtype=np.uint32) > least
+    return mask
 
 
 def _reference_column(rgb: Rgb, cutout: Mask | None, size: tuple[int, int], room: tuple[int, int]) -> Floats:
@@ -150,7 +173,7 @@ def _reference_column(rgb: Rgb, cutout: Mask | None, size: tuple[int, int], room
     return column
 
 
-def _resampled(pixels: Rgb, size: tuple[int, int]) -> Rgb:
+def _resampled(pixels: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
     """Resample with a triangle filter, widened when shrinking: what the models were trained on."""
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels

@@ -17,10 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from mlx_model.progress import Tick, no_tick
 from mlx_model.request import Picture
 
 Codes: TypeAlias = npt.NDArray[np.uint16]
 Floats: TypeAlias = npt.NDArray[np.float32]
+Conversion: TypeAlias = Callable[[Codes], Codes]
+"""From one colour space to another, colours (H, W, 3) in 16-bit codes."""
 
 WHITE: Final = 1.0
 MID_GREY: Final = 0.5
@@ -42,34 +45,43 @@ class _MatrixProfile:
     curves: Floats
 
 
-def to_srgb(picture: Picture, background: float = WHITE) -> npt.NDArray[np.uint8]:
+def to_srgb(picture: Picture, background: float = WHITE, tick: Tick = no_tick) -> npt.NDArray[np.uint8]:
     """Return a picture's pixels as sRGB uint8 (H, W, 3), for the model to see.
 
     Transparent pixels are laid over a grey of ``background`` (0 to 1). A picture to be edited stands on white, where
     it would end up on paper and screens; a reference on mid grey, which says "nothing here" to the model.
     """
-    convert = _conversion(picture.profile, inward=True)
+    convert = into_srgb(picture.profile)
     result = np.empty((*picture.pixels.shape[:2], 3), np.uint8)
-    for rows in _strips(picture.pixels):
-        codes, alpha = _as_codes(picture.pixels[rows, :, :3]), _as_codes(picture.pixels[rows, :, 3:])
-        if convert is not None:
-            codes = convert(codes)
-        if alpha.min() < 65535:
-            share = alpha.astype(np.float32) / 65535
-            codes = np.rint(codes * share + np.float32(background * 65535) * (1 - share)).astype(np.uint16)
-        result[rows] = as_depth(codes, np.dtype(np.uint8))
+    for rows in strips(picture.pixels):
+        tick()
+        result[rows] = as_depth(on_background(picture.pixels[rows], convert, background), np.dtype(np.uint8))
     return result
 
 
-def from_srgb(codes: Codes, profile: bytes | None) -> Codes:
-    """Return sRGB in 16-bit codes, (H, W, 3), as a document's colours: 16-bit codes in its profile."""
-    convert = _conversion(profile, inward=False)
-    if convert is None:
+def on_background(pixels: npt.NDArray[Any], convert: Conversion, background: float) -> Codes:
+    """Return pixels (H, W, 4) as :func:`to_srgb` does, before they are rounded: in 16-bit codes, (H, W, 3)."""
+    codes, alpha = convert(_as_codes(pixels[..., :3])), _as_codes(pixels[..., 3:])
+    if alpha.min() == 65535:
         return codes
-    result = np.empty_like(codes)
-    for rows in _strips(codes):
-        result[rows] = convert(codes[rows])
-    return result
+    share = alpha.astype(np.float32) / 65535
+    return np.rint(codes * share + np.float32(background * 65535) * (1 - share)).astype(np.uint16)
+
+
+def into_srgb(profile: bytes | None) -> Conversion:
+    """Return what turns a document's colours in this profile into sRGB."""
+    return _conversion(profile, inward=True)
+
+
+def from_srgb(profile: bytes | None) -> Conversion:
+    """Return what turns sRGB into a document's colours in this profile."""
+    return _conversion(profile, inward=False)
+
+
+def strips(pixels: npt.NDArray[Any]) -> Iterator[slice]:
+    """Cut an array (H, W, ...) into rows of at most about a million pixels."""
+    rows = max(1, _STRIP // pixels.shape[1])
+    return (slice(top, min(top + rows, pixels.shape[0])) for top in range(0, pixels.shape[0], rows))
 
 
 def as_depth(codes: Codes, depth: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -81,26 +93,24 @@ def _as_codes(pixels: npt.NDArray[Any]) -> Codes:
     return pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * np.uint16(257)
 
 
-def _strips(pixels: npt.NDArray[Any]) -> Iterator[slice]:
-    rows = max(1, _STRIP // pixels.shape[1])
-    return (slice(top, top + rows) for top in range(0, pixels.shape[0], rows))
+def _unchanged(codes: Codes) -> Codes:
+    return codes
 
 
-def _conversion(profile: bytes | None, *, inward: bool) -> Callable[[Codes], Codes] | None:
-    """Return what converts codes in a profile to sRGB (or back, not ``inward``), None where nothing is to be done."""
+def _conversion(profile: bytes | None, *, inward: bool) -> Conversion:
     if profile is None:
-        return None
+        return _unchanged
     matrix_profile = _read_matrix_profile(profile)
     if matrix_profile is None:
         return _littlecms(profile, inward=inward)
     srgb = _srgb()
     same_curves = np.abs(matrix_profile.curves - srgb.curves).max() < 1e-3
     if same_curves and np.abs(matrix_profile.to_xyz - srgb.to_xyz).max() < 2e-3:
-        return None
+        return _unchanged
     return _through_xyz(matrix_profile, srgb) if inward else _through_xyz(srgb, matrix_profile)
 
 
-def _through_xyz(source: _MatrixProfile, target: _MatrixProfile) -> Callable[[Codes], Codes]:
+def _through_xyz(source: _MatrixProfile, target: _MatrixProfile) -> Conversion:
     matrix = (np.linalg.inv(target.to_xyz) @ source.to_xyz).T.astype(np.float32)
     # The target's curves are inverted over the square root of the linear value: 65536 steps of it are about as
     # fine as the codes themselves, down to black.
@@ -124,14 +134,14 @@ def _srgb() -> _MatrixProfile:
     )
 
 
-def _littlecms(profile: bytes, *, inward: bool) -> Callable[[Codes], Codes] | None:
+def _littlecms(profile: bytes, *, inward: bool) -> Conversion:
     try:
         ends = [ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")]
         source, target = ends if inward else ends[::-1]
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
         transform = ImageCms.buildTransform(source, target, "RGB", "RGB", renderingIntent=intent)
     except (OSError, ImageCms.PyCMSError):
-        return None
+        return _unchanged
 
     def convert(codes: Codes) -> Codes:
         image = Image.fromarray(np.ascontiguousarray(as_depth(codes, np.dtype(np.uint8))))

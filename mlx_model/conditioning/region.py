@@ -71,6 +71,7 @@ def plan_region(
     *,
     keep_pixels: bool,
     region: Box | None = None,
+    working_size: tuple[int, int] | None = None,
 ) -> Region:
     """Decide what the model sees of a picture (or of the new picture's ``picture_size``, with ``extent`` None).
 
@@ -81,11 +82,13 @@ def plan_region(
     Around a mask the box leaves context of max(picture's longest side / 16, half the mask's mean side) on each side
     and is no smaller than half the model's native side; it is shifted, not cut, at the picture's borders. It is
     enlarged (at most twice) to the model's native area, seen as it is where that is near or smaller, and shrunk only
-    where the whole canvas would not fit into ``size.max_tokens``.
+    where the whole canvas would not fit into ``size.max_tokens``. With ``working_size`` (width, height) it is seen as
+    large as fits into that, in whole multiples of the model's, instead.
 
     Raises:
         RequestError: a size of no pixels, a region that lies outside the picture, is longer than 4 : 1 or does not
-            touch the mask, or more references than the budget has room for.
+            touch the mask, a working size that is too small or over the budget, or more references than the budget
+            has room for.
     """
     if min(picture_size) < 1 or any(min(reference) < 1 for reference in references):
         raise RequestError("a picture needs at least 1 pixel in each direction")
@@ -95,7 +98,15 @@ def plan_region(
         box = _cut_long((0, 0, *picture_size))
     else:
         box = _box_around(extent, picture_size, size)
-    scale = _fitting_scale(box, references, size, keep_pixels)
+    wanted = _native_scale(box, size) if working_size is None else _working_scale(box, working_size, size.multiple)
+    scale = _fitting_scale(box, wanted, references, size, keep_pixels)
+    if working_size is not None and scale < wanted:
+        width, height = _seen(box, scale, size.multiple)[1]
+        beside = " beside the references" if references else ""
+        raise RequestError(
+            f"a working size of {working_size[0]} x {working_size[1]} needs more than the {size.max_tokens} tokens "
+            f"that the model may use{beside}: {width} x {height} is the largest that fits"
+        )
     content, worked = _seen(box, scale, size.multiple)
     if region is None:
         box = _filled_box(box, picture_size, worked, scale)
@@ -170,8 +181,26 @@ def _cut_long(box: Box) -> Box:
     return left + (width - wide) // 2, top + (height - high) // 2, wide, high
 
 
-def _fitting_scale(box: Box, references: Sequence[tuple[int, int]], size: SizeConfig, keep_pixels: bool) -> float:
-    """Return the largest wanted scale at which box and references fit into the budget."""
+def _native_scale(box: Box, size: SizeConfig) -> float:
+    """Return the scale at which the model sees a box best."""
+    scale = min(MAX_ENLARGED, size.native / math.sqrt(box[2] * box[3]))
+    return scale if scale >= _WORTH_ENLARGING else 1.0
+
+
+def _working_scale(box: Box, working_size: tuple[int, int], multiple: int) -> float:
+    """Return the largest scale at which a box, filled up to multiples, stays inside a size."""
+    width, height = (side // multiple * multiple for side in working_size)
+    if min(width, height) < multiple:
+        raise RequestError(
+            f"a working size has sides of at least {multiple} pixels, not {working_size[0]} x {working_size[1]}"
+        )
+    return min(width / box[2], height / box[3])
+
+
+def _fitting_scale(
+    box: Box, wanted: float, references: Sequence[tuple[int, int]], size: SizeConfig, keep_pixels: bool
+) -> float:
+    """Return the wanted scale, or the largest smaller one at which box and references fit into the budget."""
 
     def fits(scale: float) -> bool:
         _, (width, height) = _seen(box, scale, size.multiple)
@@ -179,12 +208,9 @@ def _fitting_scale(box: Box, references: Sequence[tuple[int, int]], size: SizeCo
         columns = sum(_up(reference, size.multiple) for reference, _ in placed)
         return (columns + width) * height <= size.max_tokens * size.multiple**2
 
-    side = math.sqrt(box[2] * box[3])
-    high = min(MAX_ENLARGED, size.native / side)
-    if high < _WORTH_ENLARGING:
-        high = 1.0
-    if fits(high):
-        return high
+    if fits(wanted):
+        return wanted
+    high = wanted
     low = min(1 / box[2], 1 / box[3])
     if not fits(low):
         raise RequestError(

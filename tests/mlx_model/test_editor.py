@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from mlx_model.editor import Editor
-from mlx_model.memory import estimate, weights_of
+from mlx_model.memory import Need, Pictures, estimate, weights_of
 from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.t5 import T5Encoder
 from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
+from mlx_model.parts import Parts, TextEncoders
+from mlx_model.progress import Tick
 from mlx_model.request import (
     Adapter,
     Cancelled,
@@ -97,7 +99,8 @@ def test_every_task_goes_the_whole_road(editor: Editor, task: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_what_was_settled_gives_the_same_pixels_again(editor: Editor, tiny_model: Path, task: str) -> None:
     first = editor.edit(replace(REQUESTS[task], seed=3), PICTURES)
-    assert None not in (first.request.steps, first.request.guidance, first.request.strength, first.request.task)
+    settled = first.request
+    assert None not in (settled.steps, settled.guidance, settled.strength, settled.task, settled.max_tokens)
     again = Editor(tiny_model).edit(first.request, PICTURES)
     assert same(first, again)
     assert again.request == first.request
@@ -208,6 +211,20 @@ def test_cancelling_is_answered_everywhere_and_leaves_nothing_behind(tiny_model:
         assert digest(fresh.edit(LOCAL, PICTURES).picture) == expected, f"after cancelling at {moment}"
 
 
+def test_cancelling_at_the_very_end_is_answered_too(editor: Editor) -> None:
+    told: list[str] = []
+    with pytest.raises(Cancelled):
+        editor.edit(LOCAL, PICTURES, lambda progress: told.append(progress.stage), lambda: _late(told))
+    assert told[-1] == "finish"
+
+
+def _late(told: list[str]) -> bool:
+    """Cancel only after the last stage was entered, and asked about twice: not before it."""
+    if told[-1] == "finish":
+        told.append("finish")
+    return told.count("finish") > 3
+
+
 def test_a_request_is_refused_before_anything_is_loaded(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     shutil.copy(tiny_model / "config.json", tmp_path / "empty")
@@ -285,7 +302,8 @@ def test_short_memory_changes_what_is_kept_but_no_pixel(tmp_path: Path) -> None:
     mx.random.seed(2)
     save(folder / "t5.safetensors", T5Encoder(config.t5))
     expected = [digest(Editor(folder).edit(r, PICTURES).picture) for r in (LOCAL, REQUESTS["remove"])]
-    need = estimate(config, weights_of(folder), (64, 64), (64, 64), 2)
+    pictures = Pictures(sum(p.pixels.nbytes for p in PICTURES.values()), 100 * 80, 4, patch=True)
+    need = estimate(config, weights_of(folder), (64, 64), (64, 64), 2, pictures)
     assert need.least < need.text_released < need.all_kept
     held: list[int] = []
     before = mx.get_active_memory()
@@ -301,10 +319,95 @@ def test_short_memory_changes_what_is_kept_but_no_pixel(tmp_path: Path) -> None:
         Editor(folder, memory_limit=need.least - 1).edit(LOCAL, PICTURES)
 
 
+def test_what_smaller_requests_left_in_memory_makes_room_for_a_larger_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_tiny_model(tmp_path / "tiny")
+    (folder / "adapters").mkdir()
+    mx.save_safetensors(str(folder / "adapters" / "style.safetensors"), lora(("double_blocks.0.img_attn.qkv",)))
+    weights = weights_of(folder)
+    small, large = ((side, side) for side in (32, 256))
+    kept_small, needs = (estimate(tiny_config(), weights, size, size, 2) for size in (small, large))
+    limit = needs.all_kept - 1
+    assert kept_small.all_kept + 2**20 < limit
+    editor = Editor(folder, memory_limit=limit)
+    parts = editor._parts  # pyright: ignore[reportPrivateUsage]
+    editor.edit(EditRequest("a red star", size=small, adapters=(Adapter("style"),)), {})
+    assert parts._modulation is not None  # pyright: ignore[reportPrivateUsage]
+    assert parts._adapters  # pyright: ignore[reportPrivateUsage]
+    seen: list[tuple[bool, bool]] = []
+    load = Parts.text
+
+    def text(self: Parts, tick: Tick) -> TextEncoders:
+        seen.append((self._modulation is None, not self._adapters))  # pyright: ignore[reportPrivateUsage]
+        return load(self, tick)
+
+    monkeypatch.setattr(Parts, "text", text)
+    result = editor.edit(EditRequest("a blue star", size=large), {})
+    assert seen == [(True, True)], "the modulation and the adapter are gone before the text encoders come"
+    monkeypatch.undo()
+    assert same(result, Editor(folder).edit(result.request, {}))
+
+
+def test_what_stays_beside_the_text_encoders_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the least memory nothing does: not the autoencoder either."""
+    folder = write_tiny_model(tmp_path / "tiny")
+    editor = Editor(folder)
+    editor.edit(LOCAL, PICTURES, previews=True)
+    parts = editor._parts  # pyright: ignore[reportPrivateUsage]
+    held: list[object] = []
+    load = Parts.text
+
+    def text(self: Parts, tick: Tick) -> TextEncoders:
+        held.extend((self._transformer, self._autoencoder, self._preview, self._modulation))  # pyright: ignore[reportPrivateUsage]
+        return load(self, tick)
+
+    monkeypatch.setattr(Parts, "text", text)
+    need = estimate(tiny_config(), weights_of(folder), (64, 64), (64, 64), 2)
+    parts.release_text()
+    monkeypatch.setattr(editor, "_limit", need.text_released - 1)
+
+    def checked(*_: object) -> Need:
+        return need
+
+    monkeypatch.setattr("mlx_model.memory.check", checked)
+    editor.edit(replace(LOCAL, instruction="a blue star"), PICTURES)
+    assert held == [None] * 4
+
+
 def test_the_token_budget_can_be_set(tiny_model: Path) -> None:
     request = EditRequest("a star", size=(128, 128))
     assert Editor(tiny_model).edit(request, {}).canvas_size == (128, 128)
-    assert Editor(tiny_model, max_tokens=16).edit(request, {}).canvas_size == (64, 64)
+    editor = Editor(tiny_model, max_tokens=16)
+    assert editor.edit(request, {}).canvas_size == (64, 64)
+    asked = editor.edit(replace(request, max_tokens=36), {})
+    assert asked.canvas_size == (96, 96), "what a request says comes first"
+    assert asked.request.max_tokens == 36
+    again = Editor(tiny_model).edit(asked.request, {})
+    assert same(again, asked), "a recipe holds the budget that it was made with"
+
+
+def test_an_edit_can_be_worked_on_at_a_size_of_one_s_own(editor: Editor) -> None:
+    for request in (LOCAL, REQUESTS["instruct"]):
+        plain = editor.edit(request, PICTURES)
+        result = editor.edit(replace(request, size=(40, 48)), PICTURES)
+        assert max(result.seen_size) <= 48
+        assert result.seen_size[0] <= 32
+        assert result.seen_size != plain.seen_size
+        assert result.picture.size == PICTURE.size
+        assert not same(result, plain)
+        assert result.request.size == (40, 48)
+        assert same(result, editor.edit(result.request, PICTURES))
+        if request.mask is not None:
+            assert np.array_equal(result.picture.pixels[:10], PICTURE.pixels[:10])
+
+
+def test_an_empty_mask_is_told_where_it_means_everything(editor: Editor) -> None:
+    empty = box_mask(100, 80, 0, 0, 0, 0)
+    request = replace(REQUESTS["instruct"], mask=digest(empty), task="instruct")
+    for region, what in ((None, "picture"), ((0, 0, 64, 64), "region")):
+        result = editor.edit(replace(request, region=region), PICTURES | {digest(empty): empty})
+        assert any(f"the whole {what} is edited" in warning for warning in result.warnings), result.warnings
 
 
 def lora(layers: tuple[str, ...], seed: int = 5) -> dict[str, mx.array]:

@@ -1,5 +1,6 @@
 """The estimate of memory against measured peaks, and what is said where memory is short."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 
 from mlx_model import memory, stages
+from mlx_model.conditioning.region import plan_region
 from mlx_model.editor import Editor
-from mlx_model.memory import Need, Weights
+from mlx_model.memory import Need, Pictures, Weights, container_limits
 from mlx_model.networks.modulation import StepModulation
 from mlx_model.parts import Parts, autoencoder_for
-from mlx_model.request import EditRequest, RequestError
+from mlx_model.request import EditRequest, Picture, RequestError
 from mlx_model.runtime import ON_GPU, mx, nn
 from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
 from tests.mlx_model.tiny_model import tiny_config
@@ -23,12 +25,18 @@ TOLERANCE = 0.25
 
 
 def peak(work: Callable[[], mx.array]) -> int:
-    """Run ``work`` and return the most bytes that it held at a time."""
-    mx.clear_cache()
-    before = mx.get_active_memory()
-    mx.reset_peak_memory()
-    mx.eval(work())
-    return mx.get_peak_memory() - before
+    """Run ``work`` and return the most bytes that it held at a time.
+
+    Three times: how early MLX's own thread lets go what was used depends on how busy the machine is.
+    """
+    most = 0
+    for _ in range(3):
+        mx.clear_cache()
+        before = mx.get_active_memory()
+        mx.reset_peak_memory()
+        mx.eval(work())
+        most = max(most, mx.get_peak_memory() - before)
+    return most
 
 
 def estimated(config: ModelConfig, size: tuple[int, int]) -> Need:
@@ -138,6 +146,61 @@ def test_peaks_of_the_three_ways_of_keeping_parts() -> None:
     assert NEED.least == 1000 + 30 + 50 + 200
     texts = replace(NEED, weights=replace(WEIGHTS, text=5000))
     assert texts.least == 5020, "the text encoders alone may be what needs most"
+    large = replace(NEED, finish=3000, pictures=7000)
+    assert large.all_kept == NEED.all_kept - 200 + 10000
+    assert large.least == NEED.least - 200 + 10000
+    assert replace(texts, pictures=7000).least == 12020, "pictures are there all the time"
+    assert replace(NEED, pictures=7000).text_released == NEED.text_released + 7000
+
+
+@pytest.mark.parametrize(
+    ("depth", "transparent", "edited"),
+    [
+        (np.uint8, False, False),  # a new picture is always like this
+        (np.uint8, False, True),
+        (np.uint8, True, True),
+        (np.uint16, False, True),
+        (np.uint16, True, True),
+    ],
+)
+def test_a_picture_needs_what_is_estimated(depth: type, transparent: bool, edited: bool) -> None:
+    """Drawing and delivering it, of arrays in numpy's memory."""
+    pixels = np.full((2000, 3000, 4), 200 if transparent else np.iinfo(depth).max, depth)
+    pixels[0] = np.iinfo(depth).max
+    picture = Picture(pixels)
+    region = plan_region(picture.size, None, [], replace(CONFIG.size, max_tokens=4096), keep_pixels=True)
+    plan = stages.Plan(region, picture if edited else None, None, picture.size)
+    request = EditRequest("bluer")
+    made = np.random.default_rng(0).random((*region.worked[::-1], 3), np.float32)
+    tracemalloc.start()
+    stages.deliver(plan, request, made)
+    measured = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    held = Pictures(pixels=3000 * 2000, pixel_bytes=pixels[0, 0].nbytes, patch=edited)
+    estimate = memory.estimate(CONFIG, Weights(0, 0, 0, 0), (64, 64), (64, 64), 1, held).finish
+    assert_near(estimate, measured, f"{measured / 6e6:.1f} bytes of each pixel")
+
+
+def test_pictures_that_leave_no_room_are_told_as_what_is_too_large() -> None:
+    weights = Weights(10 << 20, 0, 0, 0)
+    held = Pictures(given=4 * 10**8, pixels=10**8, patch=True)
+    limit = memory.estimate(CONFIG, weights, (64, 64), (64, 64), 2).least + 10**6
+    assert memory.check(CONFIG, weights, (64, 64), (64, 64), 2, limit)
+    with pytest.raises(RequestError, match=r"the pictures alone need 1\.5 GB: scale them down first"):
+        memory.check(CONFIG, weights, (64, 64), (64, 64), 2, limit, held)
+
+
+def test_on_a_gpu_streams_are_half_as_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    def needs(compute: mx.Dtype) -> Need:
+        monkeypatch.setattr(memory, "ON_GPU", True)
+        monkeypatch.setattr(memory, "COMPUTE_TYPE", compute)
+        return estimated(CONFIG, (256, 256))
+
+    wide, narrow = needs(mx.float32), needs(mx.bfloat16)
+    tokens_in = 4 * 2 * 256 * CONFIG.transformer.in_channels  # the noise and what stands beside it stay float32
+    assert narrow.denoise - tokens_in == (wide.denoise - tokens_in) / 2
+    assert narrow.text < wide.text
+    assert (narrow.encode, narrow.decode) == (wide.encode, wide.decode), "the autoencoder stays float32"
 
 
 def test_too_little_memory_is_told_with_what_would_fit() -> None:
@@ -164,3 +227,33 @@ def test_where_nothing_fits_another_model_is_advised() -> None:
 
 def test_this_machine_has_memory() -> None:
     assert 2**28 < memory.machine_limit() < 2**46
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limits"),
+    [
+        ("0::/\n", {"memory.max": "3000\n"}, [3000]),
+        ("0::/\n", {"memory.max": "max\n"}, []),
+        ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.max": "2000\n", "memory.max": "3000\n"}, [2000, 3000]),
+        ("0::/outside\n", {"memory.max": "3000\n"}, [3000]),
+        ("5:cpu,memory:/d\n1:cpu:/\n", {"memory/memory.limit_in_bytes": "4000\n", "memory.max": "1\n"}, [4000]),
+        (None, {"memory.max": "3000\n"}, []),
+    ],
+)
+def test_a_container_s_limits_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, files: dict[str, str], limits: list[int]
+) -> None:
+    for name, text in files.items():
+        write(tmp_path / "cgroup" / name, text)
+    if own is not None:
+        write(tmp_path / "own", own)
+    assert container_limits(tmp_path / "cgroup", tmp_path / "own") == limits
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_OWN_CGROUPS", tmp_path / "own")
+    if limits and not ON_GPU:
+        assert memory.machine_limit() == int(min(limits) * memory.RAM_SHARE)

@@ -32,6 +32,7 @@ REQUESTS = st.builds(
     grow=st.integers(0, 99),
     fade=st.integers(0, 99),
     colour_match=st.booleans(),
+    max_tokens=st.none() | st.integers(16, 8192),
 )
 
 

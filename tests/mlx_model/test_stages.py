@@ -1,6 +1,8 @@
 """Stages called alone: the road's own loop against the golden trajectory, latents, text, and what a plan refuses."""
 
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,9 @@ from mlx_model.runtime import mx
 from mlx_model.sampling.denoise import denoise
 from mlx_model.sampling.schedule import sigmas
 from mlx_model.tasks import recipe_for
-from mlx_model.weights.config import LatentConfig, ModelConfig, ShiftConfig
+from mlx_model.weights.config import LatentConfig, ModelConfig, ShiftConfig, SizeConfig
 from tests.known_answers import channels_last, golden_case, relative_error
+from tests.mlx_model.conditioning.rgb_profiles import display_p3
 from tests.mlx_model.tiny_model import tiny_config
 
 CONFIG = tiny_config()
@@ -147,6 +150,12 @@ def planned(request: EditRequest, config: ModelConfig = CONFIG) -> stages.Plan:
         ({"region": (90, 0, 10, 10)}, "outside the picture"),
         ({"picture": None, "mask": None, "size": (8, 64)}, "sides of 16 to 8192 pixels, not 8 x 64"),
         ({"picture": None, "mask": None, "size": (64, 9000)}, "not 64 x 9000"),
+        ({"picture": None, "mask": None, "size": (801, 100)}, "not 801 x 100: 801 x 201 or 400 x 100 would work"),
+        ({"picture": None, "mask": None, "size": (20, 400)}, "not 20 x 400: 100 x 400 or 20 x 80 would work"),
+        ({"mask": digest(EMPTY), "task": "control"}, "the mask is empty"),
+        ({"mask": digest(EMPTY), "control": "grey"}, "the mask is empty"),
+        ({"size": (64, 8)}, "the model works at sizes of 16 to 8192 pixels, not 64 x 8"),
+        ({"size": (512, 512)}, "a working size of 512 x 512 needs more than the 256 tokens"),
     ],
 )
 def test_a_plan_that_cannot_be_made_says_why(changes: dict[str, object], says: str) -> None:
@@ -158,7 +167,13 @@ def test_a_plan_that_cannot_be_made_says_why(changes: dict[str, object], says: s
 def test_an_empty_mask_means_everything_where_no_mask_is_needed() -> None:
     plan = planned(EditRequest("bluer", picture=digest(PICTURE), mask=digest(EMPTY), task="instruct"))
     assert plan.mask is None
+    assert plan.mask_empty
     assert plan.region.box == (0, 0, 80, 64)
+
+
+@pytest.mark.parametrize("size", [(801, 201), (400, 100), (100, 400), (16, 64)])
+def test_a_new_picture_up_to_four_to_one_is_made_whole(size: tuple[int, int]) -> None:
+    assert planned(EditRequest("a star", size=size)).region.box == (0, 0, *size)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +206,55 @@ def test_a_new_picture_starts_from_grey_of_the_size_asked_for() -> None:
     assert plan.size == (96, 48)
     assert not canvas.pixels.any()
     assert canvas.mask.all()
+
+
+def large(transparent: bool) -> Picture:
+    """Make 24 megapixels of 16 bits in a profile of their own."""
+    pixels = np.empty((4000, 6000, 4), np.uint16)
+    pixels[:] = np.arange(6000, dtype=np.uint16)[None, :, None] * 10
+    if not transparent:
+        pixels[..., 3] = 65535
+    return Picture(pixels, display_p3())
+
+
+@pytest.mark.parametrize("masked", [True, False], ids=["masked", "transparent"])
+def test_a_large_picture_can_be_given_up_within_a_second(masked: bool) -> None:
+    """Between two asks lies less than a second of processor time, whatever the stage."""
+    picture, mask = large(transparent=not masked), large(transparent=False)
+    pictures = {"picture": picture, "mask": mask}
+    request = EditRequest("bluer", picture="picture", mask="mask" if masked else None, task="instruct")
+    recipe = recipe_for(request, "fft")
+    config = replace(CONFIG, size=SizeConfig(native=1024, max_tokens=4096, multiple=16))
+    asked = [time.process_time()]
+
+    def tick() -> None:
+        asked.append(time.process_time())
+
+    longest: dict[str, float] = {}
+
+    def gap(stage: str) -> None:
+        tick()
+        longest[stage] = max(after - before for before, after in pairwise(asked))
+        asked[:] = [time.process_time()]
+
+    plan = stages.plan(request, recipe, pictures, config, tick)
+    gap("plan")
+    canvas = stages.draw(plan, request, recipe, pictures, tick)
+    gap("draw")
+    made = np.asarray((canvas.pixels + 1) / 2, np.float32)
+    full, _ = stages.deliver(plan, request, made, tick)
+    gap("deliver")
+    assert full.size == picture.size
+    assert max(longest.values()) < 1, longest
+
+
+def test_a_new_picture_can_be_given_up_within_a_second() -> None:
+    request = EditRequest("a star", size=(8192, 8192))
+    plan = planned(request)
+    made = np.full((*plan.region.worked[::-1], 3), 0.5, np.float32)
+    asked = [time.process_time()]
+    picture, _ = stages.deliver(plan, request, made, lambda: asked.append(time.process_time()))
+    asked.append(time.process_time())
+    assert picture.size == (8192, 8192)
+    longest = max(after - before for before, after in pairwise(asked))
+    assert longest < 1, f"{longest:.2f} s"

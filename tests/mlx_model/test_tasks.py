@@ -89,9 +89,9 @@ def test_a_settled_request_settles_to_itself(task: str) -> None:
         if kind == "fill" and REPORTED[task][1] is None:
             continue
         recipe = recipe_for(EXAMPLES[task], kind)
-        request = settled(EXAMPLES[task], recipe, steps=8, guidance=3.0)
+        request = settled(EXAMPLES[task], recipe, steps=8, guidance=3.0, max_tokens=4096)
         assert recipe_for(request, kind) == recipe
-        assert settled(request, recipe, steps=8, guidance=3.0) == request
+        assert settled(request, recipe, steps=8, guidance=3.0, max_tokens=4096) == request
 
 
 def test_an_own_control_picture_is_shown_as_it_is_unless_something_else_is_asked() -> None:
@@ -100,6 +100,17 @@ def test_an_own_control_picture_is_shown_as_it_is_unless_something_else_is_asked
     assert recipe_for(own, "fft").control == "as-is"
     assert recipe_for(replace(own, control="grey"), "fft").control == "grey"
     assert recipe_for(EXAMPLES["repaint"], "fft").control is None
+
+
+@pytest.mark.parametrize("task", ["repaint", "reference", "control", "instruct"])
+@pytest.mark.parametrize("given", [{"control": "grey"}, {"control_picture": "c"}], ids=["control", "own picture"])
+def test_a_control_is_shown_to_the_model_whatever_the_task(task: str, given: dict[str, str]) -> None:
+    """At the scales of the other tasks it would be cleared with the pixels that it stands for."""
+    request = replace(EXAMPLES[task], adapters=(Adapter("mine"),), control=None, control_picture=None)
+    request = replace(request, **given)  # pyright: ignore[reportArgumentType]
+    assert recipe_for(request, "fft").repainting_scale == 0.0
+    assert recipe_for(request, "fill").repainting_scale == 0.5
+    assert recipe_for(replace(request, strength=0.75), "fft").repainting_scale == 0.75
 
 
 def without(task: str, /, **nothing: object) -> EditRequest:
@@ -116,7 +127,13 @@ def without(task: str, /, **nothing: object) -> EditRequest:
         (without("generate", picture="p"), "makes a new picture"),
         (without("generate", mask="m"), "give the picture as well"),
         (without("generate", control="grey"), "give the picture to edit"),
-        (without("instruct", size=(64, 64)), "keeps its own"),
+        (without("repaint", control="grey", strength=1.0), "shown nothing of a control"),
+        (without("control", strength=1.0), "shown nothing of a control"),
+        (without("reference", control_picture="c", strength=1.0), "shown nothing of a control"),
+        (without("remove", control="grey"), "keeps nothing that a control could show"),
+        (without("remove", control_picture="c"), "keeps nothing that a control could show"),
+        (without("instruct", max_tokens=15), "at most 16 to 8192 tokens of 16 x 16 pixels, not 15"),
+        (without("instruct", max_tokens=8193), "not 8193"),
         (without("instruct", task="paint"), "generate, subject, portrait"),
         (without("control", control="sobel"), "canny, contour"),
         (without("instruct", strength=1.5), "between 0 and 1, not 1.5"),

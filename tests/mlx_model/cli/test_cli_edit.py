@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -20,9 +21,11 @@ from mlx_model.request import Adapter, EditRequest, Picture, digest
 from mlx_model.runtime import mx
 from mlx_model.tasks import TASKS
 from tests.mlx_model.cli.conftest import Ace, names_in, pixels_of, recipe_in
+from tests.mlx_model.locked import lock
 from tests.mlx_model.pictures.profiles import srgb_profile
 from tests.mlx_model.tiny_model import tiny_config
 
+LONG = "x" * 300
 SAMPLES = ["empty.png", "m.png", "p.png", "r.png", "rm.png", "small.png"]
 
 
@@ -85,6 +88,8 @@ def test_results_without_a_name_never_replace_anything(ace: Ace, tmp_path: Path)
         (["--mask", "m.png", "--strength", "0.25"], {"strength": 0.25}),
         (["--mask", "m.png", "--region", "16,16,64,48"], {"region": (16, 16, 64, 48)}),
         (["--steps", "3", "--guidance", "7.5"], {"steps": 3, "guidance": 7.5}),
+        (["--max-tokens", "36"], {"max_tokens": 36}),
+        (["--size", "64x48"], {"size": (64, 48)}),
         (["--mask", "m.png", "--grow", "9", "--fade", "2"], {"grow": 9, "fade": 2}),
         (["--mask", "m.png", "--no-colour-match"], {"colour_match": False}),
         (["--mask", "m.png"], {"grow": EditRequest.grow, "fade": EditRequest.fade, "colour_match": True}),
@@ -101,6 +106,7 @@ def test_every_option_reaches_the_request(
 
 CHANGING = (
     "--steps 3", "--guidance 1", "--strength 0.5", "--region 16,16,64,48", "--grow 20", "--no-colour-match",
+    "--size 48x48",
     "--control canny", "--control-picture c.png", "--reference r.png",
 )  # fmt: skip
 
@@ -265,7 +271,12 @@ def test_pictures_go_through_pipes(
         ("edit p.png x --region 0,0,0,0", "outside the picture"),
         ("edit p.png x --mask m.png --region 0,0,20,20", "mask lies outside the region"),
         ("edit p.png x --size 64", "a size is WIDTHxHEIGHT"),
-        ("edit p.png x --size 64x64", "a size is for new pictures"),
+        ("edit p.png x --size 8x64", "the model works at sizes of 16 to"),
+        ("edit p.png x --size 512x512", "272 x 240 is the largest that fits"),
+        ("edit p.png x --max-tokens 9", "at most 16 to 8192 tokens of 16 x 16 pixels, not 9"),
+        ("edit p.png x --mask m.png --task remove --control grey", "keeps nothing that a control could show"),
+        ("edit p.png x --control grey --mask empty.png", "the mask is empty"),
+        ("generate x --size 800x100", "800 x 200 or 400 x 100 would work"),
         ("generate x --size 8x64", "sides of 16 to"),
         ("generate x --size 64x99999", "sides of 16 to"),
         ("generate", "needs an instruction"),
@@ -278,6 +289,27 @@ def test_pictures_go_through_pipes(
         ("edit p.png x --adapter nope.safetensors", "there is no adapter file"),
         ("edit p.png x -o nowhere/out.png", "there is no folder nowhere"),
         ("edit p.png x -o out.gif", "must end in .png"),
+        (f"edit p.png x -o {LONG}.png", "cannot write x+.png: File name too long"),
+        (f"edit p.png x -o {LONG}.png --count 2", "cannot write x+-1.png: File name too long"),
+        (f"edit p.png x --model {LONG}", 'there is no model "x+"'),
+        (f"edit p.png x --mask m.png -r {LONG}", "x+ cannot be opened: File name too long"),
+        (f"edit p.png x --adapter {LONG}=much", "an adapter is NAME or NAME=STRENGTH"),
+        (f"edit {LONG} x", "x+ cannot be opened: File name too long"),
+        (f"replay p.png --inputs {LONG}", "there is no folder x+"),
+        (f"batch {LONG}", "x+ cannot be opened: File name too long"),
+        (f"batch p.png -o {LONG}", "there is no folder x+"),
+        ("edit p.png x -o locked/x.png", "cannot write locked/x.png: Permission denied"),
+        ("edit p.png x -o locked/x.png --count 2", "cannot write locked/x-1.png: Permission denied"),
+        ("edit p.png x -o locked", "cannot write locked/p-edited.png: Permission denied"),
+        ("edit p.png x -r locked/p.png:locked/m.png", "locked/p.png cannot be opened: Permission denied"),
+        ("edit p.png x --model locked/model", 'there is no model "locked/model"'),
+        ("edit p.png x --adapter locked/a.safetensors=0.5", "there is no adapter file locked/a.safetensors"),
+        (f"edit p.png x --adapter {LONG}.safetensors", "there is no adapter file x+"),
+        ("edit p.png x --adapter locked/a=much", "an adapter is NAME or NAME=STRENGTH"),
+        ("edit p.png x --mask locked/m.png", "locked/m.png cannot be opened: Permission denied"),
+        ("replay locked/a.png", "locked/a.png cannot be opened: Permission denied"),
+        ("edit p.png \udcb0", "the instruction is not valid Unicode text"),
+        ("edit \udcb0.png x", r"there is no file \\udcb0.png"),
         ("edit p.png x -o p.png", "is one of the inputs"),
         ("edit p.png x --mask m.png -o ./m.png", "is one of the inputs"),
         ("edit p.png x -o out.jpg --embed-inputs", "only a PNG can hold its inputs"),
@@ -292,8 +324,10 @@ def test_pictures_go_through_pipes(
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_no_file(
-    ace: Ace, tmp_path: Path, arguments: str, words: str
+    ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, words: str
 ) -> None:
+    (tmp_path / "locked").mkdir()
+    lock(tmp_path / "locked", monkeypatch)
     (tmp_path / "broken.png").write_bytes(b"not a picture at all")
     (tmp_path / "empty.bin").touch()
     Image.new("RGB", (12, 30)).save(tmp_path / "tiny.png")
@@ -306,6 +340,20 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_no_file(
     assert ran.err.startswith("ace: ")
     assert re.search(words, ran.err), ran.err
     assert names_in(tmp_path) == before
+
+
+def test_a_file_name_in_another_encoding_goes_all_the_way(ace: Ace, tmp_path: Path) -> None:
+    name = os.fsdecode("별".encode("cp949"))
+    (tmp_path / f"{name}.png").write_bytes((tmp_path / "p.png").read_bytes())
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    ran = ace("edit", f"{name}.png", "a 빨간 star", "-m", "m.png", "--seed", 1)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"{shown}-edited.png: 96×80")
+    assert recipe_in(tmp_path / f"{name}-edited.png").inputs[0].path == str(tmp_path / f"{name}.png")
+    ran = ace("replay", f"{name}-edited.png", "--json")
+    assert ran.code == 0
+    assert ran.events[-2]["output"] == f"{name}-edited-replay.png"
+    assert ran.events[-1]["identical"]
 
 
 def test_fit_mask_stretches_masks_of_pictures_and_references(ace: Ace, tmp_path: Path) -> None:

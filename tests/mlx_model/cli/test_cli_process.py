@@ -208,6 +208,28 @@ def test_the_program_on_the_path_is_this_one() -> None:
     assert done.stdout.startswith("ace ")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to try")
+def test_a_full_disk_behind_the_pipe_is_a_sentence(environment: dict[str, str]) -> None:
+    command = [*ACE, "edit", "p.png", "a star", "--model", "tiny", "-o", "-"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=MINUTE)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == (b"ace: cannot write to standard output: No space left on device; give --out NAME.png\n")
+
+
+def test_file_names_in_another_encoding_are_told_on_any_terminal(environment: dict[str, str], samples: Path) -> None:
+    name = "별".encode("cp949") + b".png"
+    (samples / "p.png").rename(samples / os.fsdecode(name))
+    for encoding in ("utf-8", "ascii"):
+        for json_too in ([], ["--json"]):
+            command = [*ACE, "edit", name, "a star", "--model", "tiny", *json_too]
+            told = {**environment, "PYTHONIOENCODING": encoding}
+            done = subprocess.run(command, env=told, capture_output=True, timeout=MINUTE)
+            assert (done.returncode, done.stderr) == (0, b"")
+            assert b"\\udcba\\udcb0-edited" in done.stdout
+            assert not json_too or all(json.loads(line) for line in done.stdout.splitlines())
+
+
 def test_large_pictures_go_through_pipes_whole(environment: dict[str, str], samples: Path) -> None:
     """More than a pipe holds at once, both ways."""
     Image.effect_noise((700, 500), 90).convert("RGB").save(samples / "large.png")

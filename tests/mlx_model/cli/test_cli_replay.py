@@ -14,6 +14,7 @@ from mlx_model.pictures.recipe import KEYWORD, attachments_of
 from mlx_model.pictures.write import Metadata, encode_picture
 from mlx_model.request import Picture, digest
 from tests.mlx_model.cli.conftest import Ace, recipe_in
+from tests.mlx_model.locked import lock
 from tests.mlx_model.tiny_model import write_tiny_model
 
 SAME = "the pixels are the same as they were"
@@ -68,6 +69,22 @@ def test_inputs_that_moved_are_looked_for_in_a_folder(ace: Ace, tmp_path: Path) 
     ran = ace("replay", "result.png", "--inputs", "moved")
     assert ran.out.splitlines()[-1] == SAME
     assert ace("replay", "result.png", "--inputs", "nowhere").code == 2
+
+
+def test_inputs_in_a_folder_that_may_not_be_entered_are_looked_for_elsewhere(
+    ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    for name in ("p.png", "m.png"):
+        shutil.copy(tmp_path / name, shut / name)
+    assert ace("edit", "shut/p.png", "a star", "-m", "shut/m.png", "-o", "result.png").code == 0
+    lock(shut, monkeypatch)
+    ran = ace("replay", "result.png")
+    assert ran.code == 2
+    assert f"the picture {shut}/p.png is missing" in ran.err
+    assert ace("replay", "result.png", "-o", "shut/again.png", "--inputs", ".").code == 2
+    assert ace("replay", "result.png", "--inputs", ".").out.splitlines()[-1] == SAME
 
 
 def test_an_input_that_changed_is_named(ace: Ace, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def _littlecms(rgb: npt.NDArray[np.uint8], profile: bytes, inward: bool) -> npt.
 @pytest.mark.parametrize("name", PROFILES)
 def test_matrix_profiles_agree_with_littlecms(name: str) -> None:
     pixels, profile = _colours(), PROFILES[name]
-    back = as_depth(from_srgb(pixels[..., :3].astype(np.uint16) * 257, profile), np.dtype(np.uint8))
+    back = as_depth(from_srgb(profile)(pixels[..., :3].astype(np.uint16) * 257), np.dtype(np.uint8))
     for way, ours, inward in (("to", to_srgb(Picture(pixels, profile)), True), ("from", back, False)):
         error = np.abs(ours.astype(int) - _littlecms(pixels[..., :3], profile, inward))
         assert error.max() <= 2, f"{name} {way} sRGB: off by up to {error.max()} of 255"
@@ -73,7 +73,7 @@ def test_a_profile_that_is_srgb_changes_nothing() -> None:
     for profile in (None, written):
         assert np.array_equal(to_srgb(Picture(pixels, profile)), pixels[..., :3])
         codes = pixels[..., :3].astype(np.uint16) * 257 + 3
-        assert np.array_equal(from_srgb(codes, profile), codes)
+        assert np.array_equal(from_srgb(profile)(codes), codes)
 
 
 def test_a_profile_of_tables_goes_through_littlecms() -> None:
@@ -82,7 +82,7 @@ def test_a_profile_of_tables_goes_through_littlecms() -> None:
     known = _littlecms(pixels[..., :3], profile, inward=True)
     assert np.array_equal(to_srgb(Picture(pixels, profile)), known)
     assert np.abs(known.astype(int) - pixels[..., :3]).mean() > 3, "the tables say the same as sRGB: nothing is shown"
-    back = as_depth(from_srgb(pixels[..., :3].astype(np.uint16) * 257, profile), np.dtype(np.uint8))
+    back = as_depth(from_srgb(profile)(pixels[..., :3].astype(np.uint16) * 257), np.dtype(np.uint8))
     assert np.array_equal(back, _littlecms(pixels[..., :3], profile, inward=False))
 
 
@@ -96,7 +96,7 @@ def test_sixteen_bits_come_back_without_banding() -> None:
     # A ramp of every 16-bit sRGB code must use nearly as many different codes of the document, in small steps.
     ramp = np.repeat(np.arange(65536, dtype=np.uint16)[None, :, None], 3, axis=2)
     for name in ("Display P3", "P3 primaries, gamma 2.2", "P3 primaries, table"):
-        made = from_srgb(ramp, PROFILES[name])[0].astype(int)
+        made = from_srgb(PROFILES[name])(ramp)[0].astype(int)
         steps = np.diff(made[2000:], axis=0)
         assert steps.min() >= -1, f"{name}: the ramp turns back by {-steps.min()}"
         assert steps.max() <= 5, f"{name}: a step of {steps.max()} of 65535"
@@ -106,7 +106,7 @@ def test_sixteen_bits_come_back_without_banding() -> None:
 def test_sixteen_bits_survive_the_way_there_and_back() -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(4000, 65536, (100, 100, 3), np.uint16)
-    document = from_srgb(codes, display_p3())
+    document = from_srgb(display_p3())(codes)
     pixels = np.dstack([document, np.full((100, 100), 65535, np.uint16)])
     back = to_srgb(Picture(pixels, display_p3())).astype(int)
     error = np.abs(back - as_depth(codes, np.dtype(np.uint8)))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlx_model.conditioning.canvas import build_canvas, see, see_mask
-from mlx_model.conditioning.colour import from_srgb
+from mlx_model.conditioning.colour import as_depth, from_srgb
 from mlx_model.conditioning.paste_back import (
     MAX_GAIN,
     MAX_SHIFT,
@@ -201,8 +201,68 @@ def test_keeping_alpha_changes_colours_alone() -> None:
     made = np.full((region.worked[1], region.worked[0], 3), (1.0, 0.0, 0.0), np.float32)
     full, patch = paste_back(Picture(pixels), region, made, None, grow=4, fade=4, keep_alpha=True)
     assert np.array_equal(full.pixels[..., 3], pixels[..., 3])
-    assert (full.pixels[..., :3] == (255, 0, 0)).all()
-    assert np.array_equal(patch.pixels[..., 3], pixels[..., 3])
+    seen = pixels[..., 3] >= 16
+    assert (full.pixels[seen, :3] == (255, 0, 0)).all()
+    nothing = pixels[..., 3] == 0
+    assert np.array_equal(full.pixels[nothing], pixels[nothing]), "where nothing is seen, nothing changes"
+    assert np.array_equal(patch.pixels[seen, 3], pixels[seen, 3])
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=["sRGB", "gamma 2.2", "Display P3"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_what_the_model_leaves_as_it_is_keeps_its_soft_edges(depth: Any, profile: bytes | None) -> None:
+    most = np.iinfo(depth).max
+    rng = np.random.default_rng(4)
+    # Colours within sRGB: others cannot come through a model that works in it; not near black, where 8 bits are few.
+    colours = from_srgb(profile)(rng.integers(16384, 65536, (96, 80, 3)).astype(np.uint16))
+    alpha = np.repeat(np.linspace(0, most, 96).astype(depth)[:, None], 80, axis=1)
+    pixels: Bits = np.dstack([as_depth(colours, np.dtype(depth)), alpha])
+    picture = Picture(pixels, profile)
+    region = plan_region(picture.size, None, [], SizeConfig(16, 256, 16), keep_pixels=True)
+    assert region.scale == 1
+    full, _ = paste_back(picture, region, see(picture, region), None, grow=4, fade=4, keep_alpha=True)
+    assert np.array_equal(full.pixels[..., 3], pixels[..., 3])
+    error = np.abs(full.pixels[..., :3].astype(int) - pixels[..., :3]).max(axis=2) * (255 / most)
+    alpha = alpha * (255 / most)
+    opaque = 2 if depth == np.uint8 else 1  # 8 bits of sRGB are all that the model saw
+    assert error[alpha >= 16].max() <= opaque, f"off by {error[alpha >= 16].max():.2f} of 255"
+    assert not error[alpha == 0].any()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 300, 300), (100, 100, 64, 64)], ids=["shrunk", "enlarged"])
+def test_soft_edges_get_no_white_fringe_where_the_picture_is_resampled(box: tuple[int, int, int, int]) -> None:
+    pixels = np.zeros((300, 300, 4), np.uint8)
+    pixels[..., :3] = (255, 0, 0)
+    disc = np.asarray(cv2.circle(np.zeros((300, 300), np.uint8), (130, 130), 20, 255, -1), np.uint8)
+    pixels[..., 3] = cv2.GaussianBlur(disc, (0, 0), 2)
+    picture = Picture(pixels)
+    region = plan_region((300, 300), None, [], POCKET, keep_pixels=True, region=box)
+    assert region.scale != 1
+    full, _ = paste_back(picture, region, see(picture, region), None, grow=0, fade=0, keep_alpha=True)
+    error = np.abs(full.pixels[pixels[..., 3] >= 16].astype(int) - pixels[pixels[..., 3] >= 16])
+    assert error.max() <= 24, f"off by {error.max()} of 255"
+    assert error.mean() <= 2, f"{error.mean():.2f} of 255 on average"
+
+
+def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is cut into strips: the mask, the resampling, the colours, the white behind soft edges."""
+    pixels = _pixels(3, 200, 150, np.uint16, True)
+    picture = Picture(pixels, display_p3())
+    mask = np.zeros((150, 200), np.bool_)
+    mask[60:90, 80:120] = True
+    for chosen, keep_alpha in ((mask, False), (None, True)):
+        for config in (POCKET, SizeConfig(16, 36, 16)):
+            extent = None if chosen is None else bounding_box(chosen)
+            region = plan_region(picture.size, extent, [], config, keep_pixels=True)
+            made = np.random.default_rng(0).random((region.worked[1], region.worked[0], 3), np.float32)
+            results: list[Bits] = []
+            for strip in (2**20, 1000):
+                monkeypatch.setattr("mlx_model.conditioning.paste_back.STRIP_PIXELS", strip)
+                both = paste_back(picture, region, made, chosen, grow=9, fade=5, keep_alpha=keep_alpha)
+                results.append(np.stack([one.pixels for one in both]))
+                results.append(new_picture(region, made).pixels)
+            assert np.array_equal(results[0], results[2])
+            assert np.array_equal(results[1], results[3])
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=["sRGB", "gamma 2.2", "Display P3"])
@@ -212,7 +272,7 @@ def test_the_result_comes_back_in_the_pictures_own_colours(depth: Any, profile: 
     region = plan_region((96, 80), None, [], SizeConfig(16, 256, 16), keep_pixels=True)
     made = np.random.default_rng(1).integers(0, 256, (80, 96, 3), np.uint8)
     full, _ = paste_back(Picture(pixels, profile), region, made, None, grow=0, fade=0)
-    known = from_srgb(made.astype(np.uint16) * 257, profile)
+    known = from_srgb(profile)(made.astype(np.uint16) * 257)
     unit = 65535 // np.iinfo(depth).max
     error = np.abs(full.pixels[..., :3].astype(int) * unit - known.astype(int)).max()
     assert error <= unit // 2, f"off by {error} of 65535"

@@ -1,6 +1,7 @@
 """The model sees a box around the mask, as large as it needs to be, within one token budget."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -132,6 +133,45 @@ def test_references_keep_their_shape_and_never_grow_when_they_keep_their_pixels(
             assert height <= own_height
         else:
             assert height == region.worked[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), sizes, reference_lists, configs, st.booleans(), st.tuples(*[st.integers(16, 4000)] * 2))
+def test_a_working_size_is_filled_as_far_as_it_goes_or_refused_with_one_that_fits(
+    data: st.DataObject,
+    picture: tuple[int, int],
+    references: list[tuple[int, int]],
+    config: SizeConfig,
+    keep: bool,
+    wanted: tuple[int, int],
+) -> None:
+    extent = data.draw(st.one_of(st.none(), extents(picture)))
+
+    def planned(size: tuple[int, int]) -> Region:
+        return plan_region(picture, extent, references, config, keep_pixels=keep, working_size=size)
+
+    try:
+        region = planned(wanted)
+    except RequestError as error:
+        refused = str(error)
+        if "give fewer" in refused:
+            return
+        fits = re.search(r"(\d+) x (\d+) is the largest that fits", refused)
+        assert fits is not None, refused
+        assert int(fits[1]) * int(fits[2]) < wanted[0] * wanted[1]
+        wanted = int(fits[1]), int(fits[2])
+        region = planned(wanted)
+    assert region.worked[0] <= wanted[0]
+    assert region.worked[1] <= wanted[1]
+    width, height = region.canvas_size
+    assert (width // 16) * (height // 16) <= config.max_tokens
+    left = [side // 16 * 16 - worked for side, worked in zip(wanted, region.worked, strict=True)]
+    assert min(left) == 0, "one side at least is used up"
+
+
+def test_a_working_size_below_one_multiple_is_refused() -> None:
+    with pytest.raises(RequestError, match="at least 16 pixels, not 300 x 15"):
+        plan_region((100, 100), None, [], FULL, keep_pixels=True, working_size=(300, 15))
 
 
 def test_a_small_mask_in_a_large_photo_is_seen_at_full_size() -> None:
