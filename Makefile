@@ -37,9 +37,10 @@ requirements: $(VENV)/.development  ## pin anew what development installs, for e
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it and try again."; exit 1; }
 	@tools/system_packages.sh "$(PYTHON)"
-	"$(PYTHON)" -m venv $(VENV)
+	"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.product: pyproject.toml | $(BIN)/python
+	@test ! -e $(VENV)/.development || $(MAKE) --no-print-directory $(VENV)/.development
 	@test -e $(VENV)/.development || $(PIP) install --editable .
 	@touch $@
 

@@ -166,7 +166,9 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     console.print(
         f"{len(samples)} edits in {time.perf_counter() - begun:.1f} s, peak memory {peak / 1e9:.2f} GB\n"
-        f"results: {options.out}\nall on one sheet: {options.out / 'contact-sheet.png'}"
+        f"results: {options.out}\nall on one sheet: {options.out / 'contact-sheet.png'}",
+        markup=False,
+        soft_wrap=True,
     )
 
 

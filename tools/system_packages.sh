@@ -5,7 +5,7 @@ set -eu
 
 [ "$(uname -s)" = Linux ] || exit 0
 missing=""
-ldconfig -p 2>/dev/null | grep -q 'libopenblas\.so\.0' || missing="$missing libopenblas0-pthread"
+"${1:-python3}" -c 'import ctypes; ctypes.CDLL("libopenblas.so.0")' 2>/dev/null || missing="$missing libopenblas0-pthread"
 "${1:-python3}" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 
@@ -17,4 +17,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 else
     echo "Please install these system packages (without OpenBLAS editing is about 50 times slower):"
     echo "    sudo apt-get install$missing"
+    case "$missing" in *python3-venv*) exit 1 ;; esac
 fi
