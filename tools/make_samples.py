@@ -1,7 +1,7 @@
 """Draw the sample files of the demo anew: `python tools/make_samples.py`.
 
 The scenes come from the seeds kept for evaluation, so the built-in model has never been trained on them. The
-photograph is the Hubble Ultra Deep Field of 2012 (NASA, public domain) with a heart drawn into it.
+photograph is the Hubble eXtreme Deep Field of 2012 (NASA, public domain) with a heart drawn into it.
 """
 
 import json
@@ -18,13 +18,13 @@ from mlx_model.training.scenes import draw_scene
 
 SAMPLES: Final = Path(__file__).parents[1] / "resources/samples"
 SCENES: Final = (  # task, seed of the scene
-    ("repaint", 0),
-    ("control", 6),
-    ("instruct", 4),
-    ("remove", 2),
+    ("repaint", 5),
+    ("control", 3),
+    ("instruct", 3),
+    ("remove", 0),
     ("reference", 6),
     ("subject", 2),
-    ("portrait", 1),
+    ("portrait", 2),
 )
 
 
