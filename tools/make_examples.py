@@ -67,12 +67,17 @@ def sheet(tasks: list[dict[str, Any]], folder: Path) -> Image.Image:
 def main() -> None:
     """Read the evaluation and write the sheet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("evaluation", type=Path, nargs="+", help="what --json printed; several are joined")
+    parser.add_argument(
+        "evaluation",
+        type=Path,
+        nargs="+",
+        help="what --json printed; several are joined, the last word on a task counts",
+    )
     parser.add_argument("pictures", type=Path, help="the folder given to --save")
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    tasks = [task for path in given.evaluation for task in json.loads(path.read_text())["tasks"]]
-    sheet(tasks, given.pictures).save(given.out, optimize=True)
+    tasks = {task["task"]: task for path in given.evaluation for task in json.loads(path.read_text())["tasks"]}
+    sheet(list(tasks.values()), given.pictures).save(given.out, optimize=True)
 
 
 if __name__ == "__main__":
