@@ -25,10 +25,20 @@ from mlx_model.training.vocabulary import make_tokenizers
 from .encode import REFERENCE_TASKS
 
 NO_REFERENCE = tuple(task for task in TASKS if task not in REFERENCE_TASKS)
-SHARDS = ((128, 128, 0, 36, TASKS), (176, 176, 320, 4, NO_REFERENCE), (128, 128, 400, 8, ("instruct",)))
-"""Height, width, first shard, number of shards of 256 scenes, and their tasks.
+SHARDS = (
+    (128, 0, 36, 256, TASKS),
+    (176, 320, 4, 256, NO_REFERENCE),
+    (256, 700, 2, 256, NO_REFERENCE),
+    (192, 702, 1, 256, REFERENCE_TASKS),
+    (128, 400, 8, 256, ("instruct",)),
+    (128, 600, 32, 256, ("reference",)),
+    (128, 640, 6, 256, ("subject", "portrait")),
+    (128, 3000, 40, 64, ("instruct",)),
+)
+"""Side, first shard, number of shards, scenes of a shard (variants of instruct scenes not counted), their tasks.
 
-With references a canvas of the built-in model's budget is 128 high; without, it may be 176 square."""
+Seen over and over, scenes are learned by heart: of instruct and reference, where most is to be told apart, there have
+to be thousands."""
 
 
 def draw_pictures(path: Path, count: int, side: int = 128) -> None:
@@ -120,10 +130,9 @@ def main() -> None:
     now = stage("autoencoder", now)
     if not (latents / "done").exists():
         encode = ["tools.pocket_torch.encode", str(frozen), str(work), str(latents)]
-        for height, width, first, count, tasks in SHARDS:
+        for side, first, count, scenes, tasks in SHARDS:
             cuts = [first + count * i // given.processes for i in range(given.processes + 1)]
-            size = ["--height", str(height), "--width", str(width)]
-            size += ["--tasks", *tasks]
+            size = ["--height", str(side), "--width", str(side), "--per-shard", str(scenes), "--tasks", *tasks]
             parts = [["--first", str(a), "--last", str(b)] for a, b in itertools.pairwise(cuts)]
             together([[*encode, *size, *part] for part in parts], ranks=False)
         (latents / "done").touch()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mlx_model.training.canvases import Canvases, canvases
-from mlx_model.training.scenes import TASKS, draw_scene
+from mlx_model.training.scenes import TASKS, Scene, draw_instruct_variants, draw_scene
 
 from .autoencoder import Autoencoder
 from .precision import autocast
@@ -66,11 +66,10 @@ def load_autoencoder(path: Path) -> tuple[Autoencoder, float, float]:
 
 
 class Encoder:
-    """Encodes canvases in batches; an all-grey canvas of a size is encoded once."""
+    """Encodes canvases in batches, equal ones of a call once."""
 
     def __init__(self, path: Path):
         self.model, self.scale, self.shift = load_autoencoder(path)
-        self.grey: dict[tuple[int, ...], Tensor] = {}
 
     @torch.no_grad()
     def raw(self, pixels: Tensor) -> Tensor:
@@ -80,26 +79,32 @@ class Encoder:
 
     def __call__(self, pictures: list[np.ndarray]) -> Tensor:
         """Latents (n, 16, h / 8, w / 8) of pictures (h, w, 3) in [-1, 1]."""
-        shape = pictures[0].shape
-        if shape not in self.grey:
-            self.grey[shape] = self.raw(torch.zeros(1, 3, shape[0], shape[1]))[0]
-        out = torch.stack([self.grey[shape]] * len(pictures))
-        full = [index for index, picture in enumerate(pictures) if picture.any()]
-        for start in range(0, len(full), 16):
-            some = full[start : start + 16]
-            pixels = torch.from_numpy(np.stack([pictures[index] for index in some])).permute(0, 3, 1, 2)
-            out[some] = self.raw(pixels)
-        return out
+        places: dict[bytes, int] = {}
+        different: list[np.ndarray] = []
+        index: list[int] = []
+        for picture in pictures:
+            key = picture.tobytes()
+            if key not in places:
+                places[key] = len(different)
+                different.append(picture)
+            index.append(places[key])
+        parts = [
+            self.raw(torch.from_numpy(np.stack(different[start : start + 16])).permute(0, 3, 1, 2))
+            for start in range(0, len(different), 16)
+        ]
+        return torch.cat(parts)[index]
 
 
 def tokens_of(encoder: Encoder, group: list[Canvases]) -> dict[str, Tensor]:
     """Tokens of scenes of one canvas size: float16 latents, mask bits packed, weights in sixteenths."""
     mask = patchify(unshuffle(torch.from_numpy(np.stack([c.mask for c in group])))).to(torch.uint8)
     weight = patchify(torch.from_numpy(np.stack([c.weight for c in group]))[:, None])
+    latents = encoder([c.target for c in group] + [c.edit for c in group] + [c.modify for c in group])
+    target, edit, modify = patchify(latents).half().split(len(group))
     return {
-        "target": patchify(encoder([c.target for c in group])).half(),
-        "edit": patchify(encoder([c.edit for c in group])).half(),
-        "modify": patchify(encoder([c.modify for c in group])).half(),
+        "target": target.clone(),
+        "edit": edit.clone(),
+        "modify": modify.clone(),
         "mask": torch.from_numpy(np.packbits(mask.numpy(), axis=-1)),
         "weight": (weight * 16).round().to(torch.uint8),
     }
@@ -116,7 +121,10 @@ def produce(
     size: tuple[int, int],
     tasks: Sequence[str],
 ) -> None:
-    """Write shards `first` up to `last` (exclusive); the scenes of a shard follow from its number."""
+    """Write shards `first` up to `last` (exclusive); the scenes of a shard follow from its number.
+
+    Beside every instruct scene come the variants of one arrangement: their pictures are shared, so they are cheap.
+    """
     encoder, (t5, clip) = Encoder(autoencoder), token_ids(model)
     wanted = np.array([MIX[task] * (task in tasks) for task in TASKS])
     shares = wanted / wanted.sum()
@@ -127,11 +135,15 @@ def produce(
         groups: dict[tuple[int, int], list[tuple[int, Canvases, str]]] = {}
         for index in range(per_shard):
             task = int(rng.choice(len(TASKS), p=shares))
-            scene = draw_scene(TASKS[task], shard * per_shard + index, size)
-            one = canvases(scene)
-            groups.setdefault((one.mask.shape[0] // 16, one.mask.shape[1] // 16), []).append(
-                (task, one, scene.instruction)
-            )
+            seed = shard * per_shard + index
+            scenes: list[Scene] = [draw_scene(TASKS[task], seed, size)]
+            if scenes[0].task == "instruct":
+                scenes += draw_instruct_variants(seed, size)
+            for scene in scenes:
+                one = canvases(scene)
+                groups.setdefault((one.mask.shape[0] // 16, one.mask.shape[1] // 16), []).append(
+                    (task, one, scene.instruction)
+                )
         out: dict[tuple[int, int], dict[str, Tensor]] = {}
         for key, group in groups.items():
             entry = tokens_of(encoder, [one for _, one, _ in group])

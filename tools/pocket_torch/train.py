@@ -30,13 +30,13 @@ from .transformer import Shape, Transformer, rope_tables, start_weights
 
 SAMPLE_WEIGHT = {
     "generate": 0.2,
-    "repaint": 0.7,
+    "repaint": 0.8,
     "instruct": 4.5,
-    "control": 0.8,
+    "control": 0.9,
     "remove": 0.3,
-    "reference": 2.4,
+    "reference": 3.0,
     "subject": 0.6,
-    "portrait": 0.8,
+    "portrait": 1.0,
 }
 SIGMA_MEAN, SIGMA_STD, SIGMA_HIGH = 0.2, 1.1, 0.35
 

@@ -8,7 +8,9 @@ reference's object on a named background) and *portrait* (the reference's person
 place). About a quarter of the instructions are Korean. Training and evaluation scenes never share a seed.
 """
 
-from .scene import TASKS, Scene, draw_scene
+from .instruct import draw_instruct_variants
+from .scene import Scene
+from .tasks import TASKS, draw_scene
 from .wordings import all_instructions
 
-__all__ = ["TASKS", "Scene", "all_instructions", "draw_scene"]
+__all__ = ["TASKS", "Scene", "all_instructions", "draw_instruct_variants", "draw_scene"]

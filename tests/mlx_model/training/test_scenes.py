@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlx_model.training.scenes import TASKS, Scene, all_instructions, draw_scene
+from mlx_model.training.scenes import TASKS, Scene, all_instructions, draw_instruct_variants, draw_scene
 from mlx_model.training.scenes.backgrounds import PHOTOS
 from mlx_model.training.scenes.shapes import COLOURS, SHAPES, lab, outlines
 from mlx_model.training.scenes.wordings import ENGLISH_WORDINGS, KOREAN_WORDINGS, fill
@@ -50,6 +50,21 @@ def test_a_seed_draws_the_same_scene_and_another_seed_or_split_a_different_one(t
     assert same(scene, draw_scene(task, 7))
     assert not same(scene, draw_scene(task, 8))
     assert not same(scene, draw_scene(task, 7, split="evaluation"))
+
+
+def test_variants_share_their_pictures_and_every_change_of_a_thing_is_also_undone() -> None:
+    for seed in SEEDS:
+        scenes = draw_instruct_variants(seed)
+        assert all(same(one, other) for one, other in zip(scenes, draw_instruct_variants(seed), strict=True))
+        steps: list[tuple[bytes, bytes]] = []
+        for scene in scenes:
+            assert scene.image is not None
+            steps.append((scene.image.tobytes(), scene.target.tobytes()))
+        assert len({picture for step in steps for picture in step}) <= 5
+        for scene, (before, after) in zip(scenes, steps, strict=True):
+            assert before != after
+            background = bool(scene.object_mask[0].all())
+            assert background != ((after, before) in steps)
 
 
 @pytest.mark.parametrize("task", WITH_REFERENCE)
