@@ -108,12 +108,14 @@ def evaluate_task(
     seeds: Sequence[int],
     controlled: int,
     save: Path | None = None,
+    side: int = 128,
 ) -> TaskReport:
     """Judge one task on the scenes of these seeds, and the controls on the first ``controlled`` of them.
 
-    ``networks`` are the "trained" and the "untrained" ones. ``save`` is a folder for the pictures.
+    ``networks`` are the "trained" and the "untrained" ones, ``save`` is a folder for the pictures, ``side`` that of
+    the square scenes in pixels.
     """
-    scenes = [draw_scene(task, seed, split="evaluate", distractors=True) for seed in seeds]
+    scenes = [draw_scene(task, seed, (side, side), "evaluate", distractors=True) for seed in seeds]
     judges = [Judge(scene) for scene in scenes]
     start = time.perf_counter()
     orders = [painter.order(scene, seed) for scene, seed in zip(scenes, seeds, strict=True)]
@@ -196,16 +198,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         networks = {"trained": painter.trained(), "untrained": painter.untrained(given.seed)}
         for task in given.task or TASKS:
             with errors.status(task):
-                reports.append(evaluate_task(task, painter, networks, seeds, given.controls, given.save))
+                reports.append(evaluate_task(task, painter, networks, seeds, given.controls, given.save, given.side))
     except RequestError as error:
         errors.print(str(error), markup=False, style="red")
         return 2
     if given.json:
-        about = {"model": painter.model.name, "steps": painter.steps, "seed": given.seed}
+        about = {"model": painter.model.name, "steps": painter.steps, "seed": given.seed, "side": given.side}
         sys.stdout.write(json.dumps(about | {"tasks": [report.as_json() for report in reports]}) + "\n")
     else:
         console = Console()
-        console.print(table_of(reports, f"{painter.model.title}, {painter.steps} steps, seed {given.seed}"))
+        title = f"{painter.model.title}, {painter.steps} steps, seed {given.seed}, {given.side} x {given.side}"
+        console.print(table_of(reports, title))
         console.print(notes_on(reports), highlight=False)
     return 0
 
@@ -221,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--controls", type=_at_least(0), default=40, help="scenes per task and control (default: 40; 0: no controls)"
     )
+    parser.add_argument("--side", type=_side, default=128, help="of the scenes: 96, 112, … 256 pixels (default: 128)")
     parser.add_argument("--steps", type=_at_least(1), help="denoising steps (default: as the model says)")
     parser.add_argument("--seed", type=_at_least(0), default=0, help="other seeds draw other scenes (default: 0)")
     parser.add_argument("--json", action="store_true", help="print everything that was measured as JSON")
@@ -236,6 +240,13 @@ def _at_least(least: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def _side(text: str) -> int:
+    side = int(text)
+    if side not in range(96, 257, 16):
+        raise argparse.ArgumentTypeError(f"{side} is not a multiple of 16 from 96 to 256")
+    return side
 
 
 if __name__ == "__main__":

@@ -150,3 +150,14 @@ def test_a_model_that_is_not_there_or_only_fills_is_refused_in_one_sentence(
     ):
         assert main(["--model", str(folder), "--scenes", "1"]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_scenes_may_be_of_another_size_and_an_impossible_one_is_refused(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--model", str(tiny_model), "--scenes", "1", "--controls", "0", "--task", "remove", "--json"]
+    assert main([*asked, "--side", "160", "--save", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["side"] == 160
+    with pytest.raises(SystemExit, match="2"):
+        main([*asked, "--side", "100"])
+    assert "100 is not a multiple of 16" in capsys.readouterr().err
