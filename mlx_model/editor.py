@@ -144,7 +144,7 @@ class Editor:
         guidance = model.sampling.guidance if request.guidance is None else request.guidance
         plan = stages.plan(request, recipe, pictures, model, journey.tick)
         adapters = [self._parts.adapter_path(adapter) for adapter in recipe.adapters]
-        weights = memory.weights_of(self._parts.folder, adapters)
+        weights = memory.weights_of(self._parts.folder, adapters, previews)
         canvas, target = plan.region.canvas_size, plan.region.worked
         held = memory.Pictures(
             given=sum(picture.pixels.nbytes for picture in pictures.values()),
@@ -152,7 +152,7 @@ class Editor:
             pixel_bytes=4 * (1 if plan.picture is None else plan.picture.pixels.itemsize),
             patch=plan.picture is not None,
         )
-        need = memory.check(model, weights, canvas, target, steps, self._limit, held)
+        need = memory.check(model, weights, memory.Work(canvas, target, steps, held), self._limit)
         new_size = plan.size if plan.picture is None else request.size
         asked = replace(settled(request, recipe, steps, guidance, max_tokens), size=new_size)
         journey.plan(

@@ -10,6 +10,7 @@ streams of text and denoising are as wide there as the type computed in):
   whole schedule
 - encode and decode: the tiny autoencoder 34 N M channels; the full one, by strips of R rows, about
   (1.2 + 16 R / N) N M channels to encode and (1.6 + 28 R / N) N M channels to decode
+- preview of a step by TAEF1's decoder: as the tiny autoencoder, at 512 pixels a side or less, beside the modulation
 - finish, in bytes: the delivered picture and 2 for each of its pixels, and 100 for each pixel of a strip; for an
   edit the patch as well, which is as large, and 3 and 180. What is drawn before takes less
 
@@ -19,14 +20,16 @@ Weights are counted as they lie in memory: floating-point ones in the type compu
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mlx_model.conditioning.paste_back import STRIP_PIXELS
 from mlx_model.networks.autoencoder import STRIP_ROWS
+from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, preview_channels
 from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, ON_GPU, mx
+from mlx_model.sampling.preview import thinning
 from mlx_model.weights.config import ModelConfig, TinyAutoencoderConfig
 from mlx_model.weights.model_folder import read_tensors
 
@@ -39,13 +42,14 @@ _OWN_CGROUPS: Final = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True)
 class Weights:
-    """Bytes of a model's parts in memory."""
+    """Bytes of a model's parts in memory; ``preview_channels`` of the preview decoder, 0 where none is used."""
 
     transformer: int
     modulation: int
     text: int
     autoencoder: int
     adapters: int = 0
+    preview_channels: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,16 @@ class Pictures:
     patch: bool = False
 
 
-NO_PICTURES: Final = Pictures()
+@dataclass(frozen=True)
+class Work:
+    """What is computed: (width, height) in pixels of the whole canvas, references included, and of the part that is
+    decoded, the denoising steps, and the pictures.
+    """  # noqa: D205
+
+    canvas: tuple[int, int]
+    target: tuple[int, int]
+    steps: int
+    pictures: Pictures = Pictures()
 
 
 @dataclass(frozen=True)
@@ -96,19 +109,26 @@ class Need:
         return max(weights.text + self.text, painting + stages) + self.pictures
 
 
-def weights_of(folder: Path, adapters: Sequence[Path] = ()) -> Weights:
+def weights_of(folder: Path, adapters: Sequence[Path] = (), previews: bool = False) -> Weights:
     """Count the weights of a model folder and of adapters from the headers of their files.
+
+    With ``previews`` the decoder for step previews is counted too, where the folder has one.
 
     Raises:
         RequestError: a file is missing or damaged.
     """
     compute = COMPUTE_TYPE.size
+    autoencoder, channels = _bytes(folder / "autoencoder.safetensors", FLOAT), 0
+    if previews and (decoder := folder / PREVIEW_DECODER).exists():
+        autoencoder += _bytes(decoder, FLOAT)
+        channels = preview_channels(read_tensors(decoder))
     return Weights(
         transformer=_bytes(folder / "transformer.safetensors", compute),
         modulation=_bytes(folder / "modulation.safetensors", compute),
         text=_bytes(folder / "t5.safetensors", compute) + _bytes(folder / "clip.safetensors", compute),
-        autoencoder=_bytes(folder / "autoencoder.safetensors", FLOAT),
+        autoencoder=autoencoder,
         adapters=sum(_bytes(path, compute) for path in adapters),
+        preview_channels=channels,
     )
 
 
@@ -119,27 +139,16 @@ def _bytes(path: Path, compute: int) -> int:
     )
 
 
-def estimate(
-    config: ModelConfig,
-    weights: Weights,
-    canvas: tuple[int, int],
-    target: tuple[int, int],
-    steps: int,
-    pictures: Pictures = NO_PICTURES,
-) -> Need:
-    """Estimate what a request needs.
-
-    ``canvas`` is the (width, height) in pixels of the whole canvas, references included, ``target`` that of the part
-    that is decoded.
-    """
+def estimate(config: ModelConfig, weights: Weights, work: Work) -> Need:
+    """Estimate what a request needs."""
     return Need(
         weights,
         _text(config),
-        _encode(config, canvas),
-        _denoise(config, canvas, steps),
-        _decode(config, target),
-        _finish(pictures),
-        pictures.given,
+        _encode(config, work.canvas),
+        max(_denoise(config, work), _preview(config, weights.preview_channels, work)),
+        _decode(config, work.target),
+        _finish(work.pictures),
+        work.pictures.given,
     )
 
 
@@ -156,14 +165,28 @@ def _text(config: ModelConfig) -> int:
     return COMPUTE_TYPE.size * stream + FLOAT * (2 * t5.num_heads + 1) * length**2
 
 
-def _denoise(config: ModelConfig, canvas: tuple[int, int], steps: int) -> int:
+def _denoise(config: ModelConfig, work: Work) -> int:
     sizes = config.transformer
-    tokens = canvas[0] * canvas[1] // 256  # a token is 16 x 16 pixels
+    tokens = work.canvas[0] * work.canvas[1] // 256  # a token is 16 x 16 pixels
     length = tokens + config.prompt.t5_length
     stream = length * (18 * sizes.hidden_size + 4 * sizes.mlp_size)
-    vectors = (12 * sizes.depth + 3 * sizes.depth_single_blocks + 2) * sizes.hidden_size
     scores = 0 if ON_GPU else sizes.num_heads * length**2
-    return COMPUTE_TYPE.size * (stream + steps * vectors) + FLOAT * (scores + 2 * tokens * sizes.in_channels)
+    numbers = COMPUTE_TYPE.size * stream + FLOAT * (scores + 2 * tokens * sizes.in_channels)
+    return numbers + _modulation(config, work.steps)
+
+
+def _modulation(config: ModelConfig, steps: int) -> int:
+    sizes = config.transformer
+    vectors = (12 * sizes.depth + 3 * sizes.depth_single_blocks + 2) * sizes.hidden_size
+    return COMPUTE_TYPE.size * steps * vectors
+
+
+def _preview(config: ModelConfig, channels: int, work: Work) -> int:
+    if not channels:
+        return 0
+    every = thinning(max(work.target) // 8)
+    width, height = (side // every for side in work.target)
+    return _tiny(width, height, channels) + _modulation(config, work.steps)
 
 
 def _encode(config: ModelConfig, size: tuple[int, int]) -> int:
@@ -178,9 +201,13 @@ def _convolutions(config: ModelConfig, size: tuple[int, int], kept: float, strip
     width, height = size
     autoencoder = config.autoencoder
     if isinstance(autoencoder, TinyAutoencoderConfig):
-        return 34 * width * height * autoencoder.channels * FLOAT
+        return _tiny(width, height, autoencoder.channels)
     share = kept + strip * min(STRIP_ROWS / height, 1)
     return int(share * width * height * autoencoder.ch * FLOAT)
+
+
+def _tiny(width: int, height: int, channels: int) -> int:
+    return 34 * width * height * channels * FLOAT
 
 
 def machine_limit() -> int:
@@ -219,52 +246,36 @@ def container_limits(mounted: Path, own: Path) -> list[int]:
     return limits
 
 
-def check(
-    config: ModelConfig,
-    weights: Weights,
-    canvas: tuple[int, int],
-    target: tuple[int, int],
-    steps: int,
-    limit: int,
-    pictures: Pictures = NO_PICTURES,
-) -> Need:
+def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Need:
     """Return what a request needs.
 
     Raises:
         RequestError: it needs more than ``limit`` bytes; the message says how much, and what would fit.
     """
-    need = estimate(config, weights, canvas, target, steps, pictures)
+    need = estimate(config, weights, work)
     if need.least <= limit:
         return need
     says = f"this needs {_gigabytes(need.least)} of memory and {_gigabytes(limit)} can be used"
-    side = largest_side(config, weights, canvas, target, steps, limit, pictures)
-    if side is None and largest_side(config, weights, canvas, target, steps, limit) is not None:
+    side = largest_side(config, weights, work, limit)
+    if side is None and largest_side(config, weights, replace(work, pictures=Pictures()), limit) is not None:
         taken = _gigabytes(need.pictures + need.finish)
         raise RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
     if side is None:
         raise RequestError(f"{says}; no picture size would fit: choose a smaller or quantized model")
-    beside = ", references included" if canvas != target else ""
+    beside = ", references included" if work.canvas != work.target else ""
     raise RequestError(
         f"{says}; a smaller region, size or reference would fit: "
-        f"about {side} x {side} pixels on the model's canvas{beside} instead of {canvas[0]} x {canvas[1]}"
+        f"about {side} x {side} pixels on the model's canvas{beside} instead of {work.canvas[0]} x {work.canvas[1]}"
     )
 
 
-def largest_side(
-    config: ModelConfig,
-    weights: Weights,
-    canvas: tuple[int, int],
-    target: tuple[int, int],
-    steps: int,
-    limit: int,
-    pictures: Pictures = NO_PICTURES,
-) -> int | None:
+def largest_side(config: ModelConfig, weights: Weights, work: Work, limit: int) -> int | None:
     """Return the side of the largest square canvas that fits, of which the target has the same share, or None."""
-    multiple = config.size.multiple
-    share = target[0] * target[1] / (canvas[0] * canvas[1])
-    for side in range(int(math.sqrt(canvas[0] * canvas[1])) // multiple * multiple, 0, -multiple):
-        part = (max(1, round(side * share)), side)
-        if estimate(config, weights, (side, side), part, steps, pictures).least <= limit:
+    multiple, area = config.size.multiple, work.canvas[0] * work.canvas[1]
+    share = work.target[0] * work.target[1] / area
+    for side in range(int(math.sqrt(area)) // multiple * multiple, 0, -multiple):
+        smaller = replace(work, canvas=(side, side), target=(max(1, round(side * share)), side))
+        if estimate(config, weights, smaller).least <= limit:
             return side
     return None
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from mlx_model.conditioning.prompt import PromptTokenizers, load_tokenizers
 from mlx_model.networks import clip, t5
 from mlx_model.networks.autoencoder import Autoencoder, channels_last
-from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
+from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, TinyAutoencoder, preview_channels
 from mlx_model.networks.transformer import Transformer
 from mlx_model.places import is_file
 from mlx_model.progress import Tick
@@ -23,8 +23,6 @@ from mlx_model.weights.lora import LoadedAdapter, attach, read_adapter
 from mlx_model.weights.model_folder import load_weights, read_tensors
 
 AnyAutoencoder: TypeAlias = Autoencoder | TinyAutoencoder
-
-_PREVIEW_DECODER: Final = "preview_decoder.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +75,10 @@ class Parts:
 
     def preview_decoder(self, tick: Tick) -> TinyAutoencoder | None:
         """Return the small decoder for step previews (TAEF1), None where the folder has none."""
-        if self._preview is None and (self.folder / _PREVIEW_DECODER).exists():
-            tensors = channels_last(_evaluated(self.folder / _PREVIEW_DECODER, mx.float32, tick))
-            if "decoder.1.weight" not in tensors:
-                raise RequestError(f"{_PREVIEW_DECODER} is no decoder of TAEF1's kind; install it again or remove it")
-            channels, _, _, latents = tensors["decoder.1.weight"].shape
-            decoder = TinyAutoencoder(TinyAutoencoderConfig("tiny", channels, latents), encoder=False)
+        if self._preview is None and (self.folder / PREVIEW_DECODER).exists():
+            tensors = channels_last(_evaluated(self.folder / PREVIEW_DECODER, mx.float32, tick))
+            config = TinyAutoencoderConfig("tiny", preview_channels(tensors), tensors["decoder.1.weight"].shape[3])
+            decoder = TinyAutoencoder(config, encoder=False)
             load_weights(decoder, {n: t for n, t in tensors.items() if n.startswith("decoder.")}, dtype=mx.float32)
             self._preview = decoder
         return self._preview

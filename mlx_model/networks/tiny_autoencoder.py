@@ -5,10 +5,22 @@ in front. TAEF1's latents are FLUX.1's scaled ones, so nothing is scaled or shif
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from mlx_model.networks.autoencoder import channels_last
+from mlx_model.request import RequestError
 from mlx_model.runtime import mx, nn
 from mlx_model.weights.config import TinyAutoencoderConfig
+
+PREVIEW_DECODER: Final = "preview_decoder.safetensors"
+"""The file of a model folder that holds TAEF1's decoder."""
+
+
+def preview_channels(tensors: Mapping[str, mx.array]) -> int:
+    """Read from a decoder's tensors how many channels it has; RequestError where it is none of TAEF1's kind."""
+    if "decoder.1.weight" not in tensors:
+        raise RequestError(f"{PREVIEW_DECODER} is no decoder of TAEF1's kind; install it again or remove it")
+    return tensors["decoder.1.weight"].shape[0]
 
 
 class TinyAutoencoder(nn.Module):

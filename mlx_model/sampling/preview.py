@@ -11,7 +11,6 @@ from mlx_model.weights.config import PreviewConfig
 
 Pixels = npt.NDArray[np.uint8]
 
-
 _LARGEST: Final = 64
 
 
@@ -23,8 +22,13 @@ def preview(latent: mx.array, config: PreviewConfig, decode: Callable[[mx.array]
     """
     if decode is None:
         return to_bytes(latent @ mx.array(config.matrix) + mx.array(config.bias))
-    every = -(-max(latent.shape[1:3]) // _LARGEST)
+    every = thinning(max(latent.shape[1:3]))
     return to_bytes(decode(latent[:, ::every, ::every]))
+
+
+def thinning(side: int) -> int:
+    """Say every how many of a latent's positions a decoder is shown, given how many its longer side has."""
+    return max(1, -(-side // _LARGEST))
 
 
 def to_bytes(pixels: mx.array) -> Pixels:

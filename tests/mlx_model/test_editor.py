@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlx_model.editor import Editor
-from mlx_model.memory import Need, Pictures, estimate, weights_of
+from mlx_model.memory import Need, Pictures, Work, estimate, weights_of
 from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.t5 import T5Encoder
 from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
@@ -303,7 +303,7 @@ def test_short_memory_changes_what_is_kept_but_no_pixel(tmp_path: Path) -> None:
     save(folder / "t5.safetensors", T5Encoder(config.t5))
     expected = [digest(Editor(folder).edit(r, PICTURES).picture) for r in (LOCAL, REQUESTS["remove"])]
     pictures = Pictures(sum(p.pixels.nbytes for p in PICTURES.values()), 100 * 80, 4, patch=True)
-    need = estimate(config, weights_of(folder), (64, 64), (64, 64), 2, pictures)
+    need = estimate(config, weights_of(folder), Work((64, 64), (64, 64), 2, pictures))
     assert need.least < need.text_released < need.all_kept
     held: list[int] = []
     before = mx.get_active_memory()
@@ -327,7 +327,7 @@ def test_what_smaller_requests_left_in_memory_makes_room_for_a_larger_one(
     mx.save_safetensors(str(folder / "adapters" / "style.safetensors"), lora(("double_blocks.0.img_attn.qkv",)))
     weights = weights_of(folder)
     small, large = ((side, side) for side in (32, 256))
-    kept_small, needs = (estimate(tiny_config(), weights, size, size, 2) for size in (small, large))
+    kept_small, needs = (estimate(tiny_config(), weights, Work(size, size, 2)) for size in (small, large))
     limit = needs.all_kept - 1
     assert kept_small.all_kept + 2**20 < limit
     editor = Editor(folder, memory_limit=limit)
@@ -363,7 +363,7 @@ def test_what_stays_beside_the_text_encoders_is_counted(tmp_path: Path, monkeypa
         return load(self, tick)
 
     monkeypatch.setattr(Parts, "text", text)
-    need = estimate(tiny_config(), weights_of(folder), (64, 64), (64, 64), 2)
+    need = estimate(tiny_config(), weights_of(folder), Work((64, 64), (64, 64), 2))
     parts.release_text()
     monkeypatch.setattr(editor, "_limit", need.text_released - 1)
 

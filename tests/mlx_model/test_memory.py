@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 from mlx_model import memory, stages
 from mlx_model.conditioning.region import plan_region
 from mlx_model.editor import Editor
-from mlx_model.memory import Need, Pictures, Weights, container_limits
+from mlx_model.memory import Need, Pictures, Weights, Work, container_limits
 from mlx_model.networks.modulation import StepModulation
+from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, TinyAutoencoder
 from mlx_model.parts import Parts, autoencoder_for
 from mlx_model.request import EditRequest, Picture, RequestError
-from mlx_model.runtime import ON_GPU, mx, nn
+from mlx_model.runtime import ON_GPU, mx, nn, tree
+from mlx_model.sampling.preview import preview
 from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
-from tests.mlx_model.tiny_model import tiny_config
+from tests.mlx_model.tiny_model import tiny_config, write_tiny_model
 
 CONFIG = tiny_config()
 TOLERANCE = 0.25
@@ -42,7 +45,7 @@ def peak(work: Callable[[], mx.array]) -> int:
 
 def estimated(config: ModelConfig, size: tuple[int, int]) -> Need:
     """Estimate the activations alone, for one step on a canvas that is all target."""
-    return memory.estimate(config, Weights(0, 0, 0, 0), size, size, steps=1)
+    return memory.estimate(config, Weights(0, 0, 0, 0), Work(size, size, steps=1))
 
 
 def assert_near(estimate: int, measured: int, what: str) -> None:
@@ -110,11 +113,29 @@ def test_autoencoders_need_what_is_estimated(
 
 
 @on_the_cpu
+@pytest.mark.parametrize("size", [(128, 96), (768, 256)])
+def test_a_preview_by_a_decoder_needs_what_is_estimated(tmp_path: Path, size: tuple[int, int]) -> None:
+    decoder = TinyAutoencoder(TinyAutoencoderConfig("tiny", 32, 16), encoder=False)
+    tensors = dict(tree.tree_flatten(decoder.parameters()))
+    mx.save_safetensors(str(write_tiny_model(tmp_path / "m") / PREVIEW_DECODER), tensors)
+    without, weights = (memory.weights_of(tmp_path / "m", previews=previews) for previews in (False, True))
+    held = sum(tensor.nbytes for tensor in tensors.values())
+    assert (weights.autoencoder - without.autoencoder, weights.preview_channels) == (held, 32)
+    latent = mx.random.normal((1, size[1] // 8, size[0] // 8, 16), key=mx.random.key(0))
+    mx.eval(latent)
+    look = partial(decoder.decode, on_chunk=lambda: None)
+    measured = peak(lambda: mx.array(preview(latent, CONFIG.preview, look)))
+    work = Work((16, 16), size, 0)
+    assert memory.estimate(CONFIG, without, work).denoise < measured / 2
+    assert_near(memory.estimate(CONFIG, weights, work).denoise, measured, f"a preview of {size}")
+
+
+@on_the_cpu
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_whole_road_needs_what_is_estimated(tiny_model: Path, keep: bool) -> None:
     """Weights, caches and the largest stage together, with all parts kept and with as few as possible."""
     request = EditRequest("a red star", size=(128, 96), steps=2)
-    need = memory.estimate(CONFIG, memory.weights_of(tiny_model), (128, 96), (128, 96), 2)
+    need = memory.estimate(CONFIG, memory.weights_of(tiny_model), Work((128, 96), (128, 96), 2))
     estimate = need.all_kept if keep else need.least
     limit = 1 << 40 if keep else need.least
     measured = peak(lambda: mx.array(Editor(tiny_model, limit).edit(request, {}).picture.pixels))
@@ -187,17 +208,17 @@ def test_a_picture_needs_what_is_estimated(depth: type, transparent: bool, edite
     measured = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     held = Pictures(pixels=3000 * 2000, pixel_bytes=pixels[0, 0].nbytes, patch=edited)
-    estimate = memory.estimate(CONFIG, Weights(0, 0, 0, 0), (64, 64), (64, 64), 1, held).finish
+    estimate = memory.estimate(CONFIG, Weights(0, 0, 0, 0), Work((64, 64), (64, 64), 1, held)).finish
     assert_near(estimate, measured, f"{measured / 6e6:.1f} bytes of each pixel")
 
 
 def test_pictures_that_leave_no_room_are_told_as_what_is_too_large() -> None:
     weights = Weights(10 << 20, 0, 0, 0)
     held = Pictures(given=4 * 10**8, pixels=10**8, patch=True)
-    limit = memory.estimate(CONFIG, weights, (64, 64), (64, 64), 2).least + 10**6
-    assert memory.check(CONFIG, weights, (64, 64), (64, 64), 2, limit)
+    limit = memory.estimate(CONFIG, weights, Work((64, 64), (64, 64), 2)).least + 10**6
+    assert memory.check(CONFIG, weights, Work((64, 64), (64, 64), 2), limit)
     with pytest.raises(RequestError, match=r"the pictures alone need 1\.5 GB: scale them down first"):
-        memory.check(CONFIG, weights, (64, 64), (64, 64), 2, limit, held)
+        memory.check(CONFIG, weights, Work((64, 64), (64, 64), 2, held), limit)
 
 
 def test_on_a_gpu_streams_are_half_as_wide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,23 +237,26 @@ def test_on_a_gpu_streams_are_half_as_wide(monkeypatch: pytest.MonkeyPatch) -> N
 def test_too_little_memory_is_told_with_what_would_fit() -> None:
     weights = Weights(10 << 20, 0, 0, 0)
     canvas, target = (1024, 512), (512, 512)
-    needed = memory.estimate(CONFIG, weights, canvas, target, steps=2).least
-    assert memory.check(CONFIG, weights, canvas, target, 2, needed).least == needed
+    needed = memory.estimate(CONFIG, weights, Work(canvas, target, steps=2)).least
+    assert memory.check(CONFIG, weights, Work(canvas, target, 2), needed).least == needed
     with pytest.raises(RequestError) as caught:
-        memory.check(CONFIG, weights, canvas, target, 2, needed // 2)
+        memory.check(CONFIG, weights, Work(canvas, target, 2), needed // 2)
     text = str(caught.value)
     assert f"needs {round(needed / 2**20)} MB" in text, text
-    side = memory.largest_side(CONFIG, weights, canvas, target, 2, needed // 2)
+    side = memory.largest_side(CONFIG, weights, Work(canvas, target, 2), needed // 2)
     assert side is not None
     assert f"about {side} x {side} pixels" in text, text
     assert "references included" in text, text
-    assert memory.estimate(CONFIG, weights, (side, side), (side // 2, side), 2).least <= needed // 2
-    assert memory.estimate(CONFIG, weights, (side + 16, side + 16), (side // 2 + 8, side + 16), 2).least > needed // 2
+    assert memory.estimate(CONFIG, weights, Work((side, side), (side // 2, side), 2)).least <= needed // 2
+    assert (
+        memory.estimate(CONFIG, weights, Work((side + 16, side + 16), (side // 2 + 8, side + 16), 2)).least
+        > needed // 2
+    )
 
 
 def test_where_nothing_fits_another_model_is_advised() -> None:
     with pytest.raises(RequestError, match="quantized"):
-        memory.check(CONFIG, WEIGHTS, (64, 64), (64, 64), 2, 100)
+        memory.check(CONFIG, WEIGHTS, Work((64, 64), (64, 64), 2), 100)
 
 
 def test_this_machine_has_memory() -> None:
