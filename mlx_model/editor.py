@@ -25,6 +25,7 @@ from mlx_model.sampling.denoise import denoise, noise
 from mlx_model.sampling.preview import preview
 from mlx_model.sampling.schedule import sigmas
 from mlx_model.tasks import Recipe, recipe_for, settled
+from mlx_model.text_store import TextStore
 from mlx_model.weights.config import ModelConfig
 from mlx_model.weights.lora import LoadedAdapter
 
@@ -55,18 +56,26 @@ class Editor:
     """Edits pictures with the model in ``folder``, in the thread that made it; parts are loaded when first needed.
 
     ``memory_limit`` is in bytes (None: what the machine can give); ``max_tokens`` overrides the model's budget for a
-    canvas where a request leaves it open (None: as its config says). ``model`` is the config.
+    canvas where a request leaves it open (None: as its config says). ``text_store`` is a folder that keeps encoded
+    instructions for the next time (None: only memory does). ``model`` is the config.
 
     Raises:
         RequestError: the folder holds no usable model.
     """
 
-    def __init__(self, folder: Path, memory_limit: int | None = None, max_tokens: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        memory_limit: int | None = None,
+        max_tokens: int | None = None,
+        text_store: Path | None = None,
+    ):
         config = ModelConfig.load(folder)
         if max_tokens is not None:
             config = replace(config, size=replace(config.size, max_tokens=max_tokens))
         self.model: Final = config
         self._parts = Parts(folder, config)
+        self._store = None if text_store is None else TextStore(text_store, folder, config)
         self._limit = memory_limit or memory.machine_limit()
         self._thread = threading.get_ident()
         self._paces: dict[Stage, float] = {}
@@ -160,6 +169,7 @@ class Editor:
                 "load": 1,
                 "text": 0 if recipe.instruction in self._texts else 1,
                 "encode": 0 if _shown(asked) in self._conditions else canvas[0] * canvas[1],
+                "modulation": 0 if self._key(recipe, guidance, plan, steps) in self._modulations else steps,
                 "denoise": plan.tokens * steps,
                 "decode": target[0] * target[1],
                 "finish": plan.size[0] * plan.size[1],
@@ -178,9 +188,12 @@ class Editor:
             return stages.encode_text(encoders, self._parts.tokenizers, job.recipe.instruction, job.journey.tick)
 
         short = job.need.all_kept > self._limit
-        if short:  # what was kept while smaller requests left room for it
-            self._parts.release_idle(job.recipe.adapters)
-        text = _kept(self._texts, job.recipe.instruction, _TEXTS, encode)
+        if short or job.need.all_kept + self._parts.idle_adapter_bytes(job.recipe.adapters) > self._limit:
+            # What was kept while smaller requests left room for it.
+            self._parts.release_idle(job.recipe.adapters, modulation=short)
+        words = job.recipe.instruction
+        make = encode if self._store is None else partial(self._store.find_or_make, words, encode)
+        text = _kept(self._texts, words, _TEXTS, make)
         if short:
             self._parts.release_text()
         return text
@@ -224,6 +237,7 @@ class Editor:
         levels: list[float],
     ) -> list[StepModulation]:
         def compute() -> list[StepModulation]:
+            job.journey.enter("modulation")
             vectors = transformer.vector(
                 mx.array(levels[:-1]), mx.full((len(levels) - 1,), job.guidance), text.pooled
             )
@@ -236,10 +250,14 @@ class Editor:
                 on_layer=job.journey.tick,
             )
 
-        key = ModulationKey(job.recipe.instruction, job.guidance, tuple(levels), job.recipe.adapters)
+        key = self._key(job.recipe, job.guidance, job.plan, job.steps)
         if key not in self._modulations and job.need.all_kept > self._limit:
             self._modulations.clear()  # the estimate has room for one schedule
         return _kept(self._modulations, key, _MODULATIONS, compute)
+
+    def _key(self, recipe: Recipe, guidance: float, plan: stages.Plan, steps: int) -> ModulationKey:
+        levels = sigmas(steps, plan.tokens, self.model.sampling.shift)
+        return ModulationKey(recipe.instruction, guidance, tuple(levels), recipe.adapters)
 
 
 def _shown(request: EditRequest) -> EditRequest:

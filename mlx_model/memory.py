@@ -87,6 +87,16 @@ class Need:
     pictures: int = 0
 
     @property
+    def stages(self) -> dict[str, int]:
+        """Bytes resident at each stage where as little as possible is kept, by its name."""
+        weights = self.weights
+        painting = weights.transformer + weights.adapters + weights.autoencoder
+        held = {"text": weights.text + self.text}
+        held |= {"encode": painting + self.encode, "denoise": painting + self.denoise}
+        held |= {"decode": painting + self.decode, "finish": painting + self.finish}
+        return {stage: size + self.pictures for stage, size in held.items()}
+
+    @property
     def all_kept(self) -> int:
         """The peak with every part kept loaded, so that the next request starts at once."""
         weights = self.weights
@@ -103,10 +113,7 @@ class Need:
     @property
     def least(self) -> int:
         """The peak with the text encoders and all the rest in turn: less is not possible."""
-        weights = self.weights
-        painting = weights.transformer + weights.adapters + weights.autoencoder
-        stages = max(self.encode, self.denoise, self.decode, self.finish)
-        return max(weights.text + self.text, painting + stages) + self.pictures
+        return max(self.stages.values())
 
 
 def weights_of(folder: Path, adapters: Sequence[Path] = (), previews: bool = False) -> Weights:

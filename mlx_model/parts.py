@@ -93,8 +93,6 @@ class Parts:
         if self._attached != tuple(adapters):
             attach(self._transformer, loaded)
             self._attached = tuple(adapters)
-        in_use = {self.adapter_path(adapter) for adapter in adapters}
-        self._adapters = {path: adapter for path, adapter in self._adapters.items() if path in in_use}
         return self._transformer, loaded
 
     def modulation(self, keep: bool) -> dict[str, mx.array]:
@@ -108,13 +106,21 @@ class Parts:
         self._text = None
         mx.clear_cache()
 
-    def release_idle(self, adapters: Sequence[Adapter]) -> None:
-        """Let go what painting with these adapters can do without: the modulation's weights, and other adapters."""
-        self._modulation = None
+    def idle_adapter_bytes(self, adapters: Sequence[Adapter]) -> int:
+        """Count what is held of adapters other than these."""
+        wanted = {self.adapter_path(adapter) for adapter in adapters}
+        idle = (adapter for path, adapter in self._adapters.items() if path not in wanted)
+        return sum(half.nbytes for adapter in idle for update in adapter.updates.values() for half in update)
+
+    def release_idle(self, adapters: Sequence[Adapter], modulation: bool = True) -> None:
+        """Let go what painting with these adapters can do without: other adapters, the modulation's weights."""
+        if modulation:
+            self._modulation = None
         wanted = {self.adapter_path(adapter) for adapter in adapters}
         if self._transformer is not None and self._adapters.keys() - wanted:
             attach(self._transformer, [])
-            self._attached, self._adapters = (), {}
+            self._attached = ()
+            self._adapters = {path: adapter for path, adapter in self._adapters.items() if path in wanted}
         mx.clear_cache()
 
     def release_all_but_text(self) -> None:

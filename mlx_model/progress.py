@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ from mlx_model.request import Cancelled, Progress
 Tick: TypeAlias = Callable[[], None]
 """Called between pieces of work of a fraction of a second; it may raise to stop the work."""
 
-Stage: TypeAlias = Literal["load", "text", "encode", "denoise", "decode", "finish"]
-STAGES: Final[tuple[Stage, ...]] = ("load", "text", "encode", "denoise", "decode", "finish")
+Stage: TypeAlias = Literal["load", "text", "encode", "modulation", "denoise", "decode", "finish"]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
 def no_tick() -> None:

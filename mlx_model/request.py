@@ -157,9 +157,9 @@ def _plain(value: Any) -> Any:
 class Progress:
     """Where a running edit is.
 
-    ``stage`` is one of "load", "text", "encode", "denoise", "decode", "finish"; ``step`` of ``steps`` counts
-    denoising steps; ``seconds_left`` is an estimate, None while there is nothing to estimate from; ``preview`` is a
-    small sRGB uint8 (h, w, 3) picture of the region as it stands, when previews were asked for.
+    ``stage`` is one of "load", "text", "encode", "modulation", "denoise", "decode", "finish"; ``step`` of
+    ``steps`` counts denoising steps; ``seconds_left`` is an estimate, None while there is nothing to estimate from;
+    ``preview`` is a small sRGB uint8 (h, w, 3) picture of the region as it stands, when previews were asked for.
     """
 
     stage: str

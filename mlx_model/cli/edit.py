@@ -82,8 +82,9 @@ class Editors:
         """Return the editor for a model folder; this is where MLX is loaded."""
         if folder not in self.by_folder:
             from mlx_model.editor import Editor
+            from mlx_model.text_store import default_store
 
-            self.by_folder[folder] = Editor(folder)
+            self.by_folder[folder] = Editor(folder, text_store=default_store())
         return self.by_folder[folder]
 
 

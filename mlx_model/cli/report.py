@@ -16,6 +16,7 @@ _STAGES: Final = {
     "load": "loading the model",
     "text": "reading the instruction",
     "encode": "looking at the pictures",
+    "modulation": "preparing the steps",
     "denoise": "painting",
     "decode": "developing",
     "finish": "putting it in place",

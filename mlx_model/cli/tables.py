@@ -3,7 +3,8 @@
 import json
 import platform
 import shutil
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console
@@ -11,6 +12,12 @@ from rich.table import Table
 
 from mlx_model.library.folders import BUILT_IN, installed_models, models_folder
 from mlx_model.tasks import CONTROLS, TASKS
+
+if TYPE_CHECKING:
+    from mlx_model.weights.config import ModelConfig
+
+_WHILE: Final = {"text": "reading", "encode": "looking", "denoise": "painting", "decode": "developing"}
+"""Stages of an edit that hold most, and their names in the table."""
 
 
 def show_tasks(as_json: bool) -> None:
@@ -46,10 +53,15 @@ def show_info(as_json: bool) -> None:
     if facts["slow"]:
         typer.echo(f"\nnote: {facts['slow']}")
     models = Table("model", "kind", "size", "about", box=None, pad_edge=False)
+    memory = Table("memory of", "canvas", *_WHILE.values(), "all kept", box=None, pad_edge=False)
     for model in facts["models"]:
         models.add_row(model["name"], model["kind"] or "-", model["size"], model["problem"] or model["title"])
-    typer.echo("")
-    _console().print(models)
+        if need := model["memory"]:
+            stages = (_size(need["stages"][stage]) for stage in _WHILE)
+            memory.add_row(model["name"], "{} x {}".format(*need["canvas"]), *stages, _size(need["all_kept"]))
+    for shown in (models, memory):
+        typer.echo("")
+        _console().print(shown)
 
 
 def _facts() -> dict[str, Any]:
@@ -73,10 +85,29 @@ def _facts() -> dict[str, Any]:
                 "kind": model.config.kind if model.config else None,
                 "title": f"{model.config.title}: {model.config.note}" if model.config else "",
                 "problem": model.problem,
+                "memory": _memory(model.folder, model.config) if model.config else None,
             }
             for model in installed_models()
         ],
     }
+
+
+def _memory(folder: Path, config: "ModelConfig") -> dict[str, Any] | None:
+    """Say what is resident at each stage of an edit at the model's native size; None where a file is missing."""
+    from mlx_model import memory
+    from mlx_model.request import RequestError
+
+    canvas = (config.size.native, config.size.native)
+    try:
+        weights = memory.weights_of(folder)
+    except RequestError:
+        return None
+    need = memory.estimate(config, weights, memory.Work(canvas, canvas, config.sampling.steps))
+    return {"canvas": canvas, "stages": need.stages, "all_kept": need.all_kept}
+
+
+def _size(count: int) -> str:
+    return _gigabytes(count) if count >= 2**30 else f"{count / 2**20:.0f} MB"
 
 
 def _gigabytes(count: int) -> str:

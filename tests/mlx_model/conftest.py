@@ -1,10 +1,19 @@
-"""What tests of several packages share: a model folder to run the whole road on."""
+"""What tests of several packages share: a model folder to run the whole road on, and a cache of their own."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.mlx_model.tiny_model import write_tiny_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Keep what programs under test keep for the next time away from the person's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,23 @@ class Clock:
     now = 100.0
 
 
-WORK: dict[Stage, float] = {"load": 1, "text": 1, "encode": 10, "denoise": 40, "decode": 10, "finish": 5}
-SECONDS: dict[Stage, float] = {"load": 3.0, "text": 2.0, "encode": 1.0, "decode": 4.0, "finish": 0.5}
+WORK: dict[Stage, float] = {
+    "load": 1,
+    "text": 1,
+    "encode": 10,
+    "modulation": 4,
+    "denoise": 40,
+    "decode": 10,
+    "finish": 5,
+}
+SECONDS: dict[Stage, float] = {
+    "load": 3.0,
+    "text": 2.0,
+    "encode": 1.0,
+    "modulation": 0.25,
+    "decode": 4.0,
+    "finish": 0.5,
+}
 
 
 def travel(paces: dict[Stage, float], seconds_a_step: float) -> tuple[list[Progress], dict[str, float]]:
@@ -34,7 +49,14 @@ def travel(paces: dict[Stage, float], seconds_a_step: float) -> tuple[list[Progr
 
 def test_stages_are_told_and_timed() -> None:
     told, timings = travel({}, seconds_a_step=1.5)
-    assert [p.stage for p in told if p.step in (0, 4)][:5] == ["load", "text", "encode", "denoise", "denoise"]
+    assert [p.stage for p in told if p.step in (0, 4)][:6] == [
+        "load",
+        "text",
+        "encode",
+        "modulation",
+        "denoise",
+        "denoise",
+    ]
     assert timings == {**SECONDS, "denoise": 6.0}
     assert [(p.step, p.steps) for p in told if p.stage == "denoise"] == [(i, 4) for i in range(5)]
 
@@ -49,7 +71,7 @@ def test_later_runs_know_before_the_first_step() -> None:
     paces: dict[Stage, float] = {}
     travel(paces, seconds_a_step=1.5)
     told, _ = travel(paces, seconds_a_step=1.5)
-    assert [p.seconds_left for p in told] == [16.5, 13.5, 11.5, 10.5, 9.0, 7.5, 6.0, 4.5, 4.5, 0.5]
+    assert [p.seconds_left for p in told] == [16.75, 13.75, 11.75, 10.75, 10.5, 9.0, 7.5, 6.0, 4.5, 4.5, 0.5]
 
 
 def test_this_run_s_steps_count_more_than_earlier_ones() -> None:

@@ -192,7 +192,7 @@ def test_json_lines_tell_progress_warnings_and_results(ace: Ace) -> None:
     assert kinds[-1] == "result"
     assert kinds.count("warning") == 2
     stages = [event["stage"] for event in ran.events if event["event"] == "progress"]
-    assert set(stages) == {"load", "text", "encode", "denoise", "decode", "finish"}
+    assert set(stages) == {"load", "text", "encode", "modulation", "denoise", "decode", "finish"}
     steps = [e["step"] for e in ran.events if e["event"] == "progress" and e["stage"] == "denoise"]
     assert steps == [0, 1, 2]
     result = ran.events[-1]
@@ -427,6 +427,10 @@ def test_info_shows_device_memory_versions_and_models_also_broken_ones(ace: Ace,
     problems = {model["name"]: model["problem"] for model in facts["models"]}
     assert problems["tiny"] is None
     assert "cannot be used" in problems["broken"]
+    (need,) = (model["memory"] for model in facts["models"] if model["name"] == "tiny")
+    assert need["canvas"] == [64, 64]
+    assert set(need["stages"]) == {"text", "encode", "denoise", "decode", "finish"}
+    assert 0 < max(need["stages"].values()) < need["all_kept"]
     (broken / "config.json").unlink()
     broken.rmdir()
 
