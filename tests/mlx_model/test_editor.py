@@ -22,7 +22,6 @@ from mlx_model.request import (
     Cancelled,
     EditRequest,
     EditResult,
-    Picture,
     Progress,
     Reference,
     RequestError,
@@ -33,38 +32,8 @@ from mlx_model.tasks import TASKS
 from mlx_model.weights.config import AutoencoderConfig, QuantizationConfig, TinyAutoencoderConfig
 from mlx_model.weights.model_folder import read_tensors
 from mlx_model.weights.quantize import quantize
+from tests.mlx_model.sample_requests import LOCAL, MASK, PICTURE, PICTURES, REFERENCE, REQUESTS, box_mask, lora
 from tests.mlx_model.tiny_model import tiny_config, write_tiny_model
-
-
-def drawn(width: int, height: int, seed: int = 0) -> Picture:
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 4)).astype(np.uint8)
-    pixels[..., 3] = 255
-    return Picture(pixels)
-
-
-def box_mask(width: int, height: int, left: int, top: int, right: int, bottom: int) -> Picture:
-    pixels = np.zeros((height, width, 4), np.uint8)
-    pixels[..., 3] = 255
-    pixels[top:bottom, left:right] = 255
-    return Picture(pixels)
-
-
-PICTURE, MASK, REFERENCE = drawn(100, 80), box_mask(100, 80, 30, 20, 60, 50), drawn(40, 32, 1)
-CUTOUT = box_mask(40, 32, 8, 8, 30, 24)
-PICTURES = {digest(p): p for p in (PICTURE, MASK, REFERENCE, CUTOUT)}
-LOCAL = EditRequest("a red star", picture=digest(PICTURE), mask=digest(MASK))
-REQUESTS = {
-    "generate": EditRequest("a red star", size=(64, 48)),
-    "subject": EditRequest("the star", references=(Reference(digest(REFERENCE), digest(CUTOUT)),)),
-    "portrait": EditRequest("the same person", references=(Reference(digest(REFERENCE)),), task="portrait"),
-    "instruct": EditRequest("make it blue", picture=digest(PICTURE)),
-    "repaint": LOCAL,
-    "control": replace(LOCAL, control="contour"),
-    "remove": replace(LOCAL, instruction=""),
-    "reference": replace(
-        LOCAL, references=(Reference(digest(REFERENCE)), Reference(digest(REFERENCE), digest(CUTOUT)))
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -407,67 +376,6 @@ def test_an_empty_mask_is_told_where_it_means_everything(editor: Editor) -> None
     for region, what in ((None, "picture"), ((0, 0, 64, 64), "region")):
         result = editor.edit(replace(request, region=region), PICTURES | {digest(empty): empty})
         assert any(f"the whole {what} is edited" in warning for warning in result.warnings), result.warnings
-
-
-def lora(layers: tuple[str, ...], seed: int = 5) -> dict[str, mx.array]:
-    """Make a kohya file of rank 2 for some layers of the tiny model."""
-    shapes = {"double_blocks.0.img_attn.qkv": (96, 32), "double_blocks.0.img_mod.lin": (192, 32)}
-    tensors: dict[str, mx.array] = {}
-    for index, layer in enumerate(layers):
-        outputs, inputs = shapes[layer]
-        keys = mx.random.split(mx.random.key(seed + index))
-        name = "lora_unet_" + layer.replace(".", "_")
-        tensors[f"{name}.lora_down.weight"] = mx.random.normal((2, inputs), key=keys[0])
-        tensors[f"{name}.lora_up.weight"] = mx.random.normal((outputs, 2), key=keys[1])
-    return tensors
-
-
-@pytest.mark.parametrize("layer", ["double_blocks.0.img_attn.qkv", "double_blocks.0.img_mod.lin"])
-def test_adapters_go_on_and_off_with_live_strength(tmp_path: Path, layer: str) -> None:
-    """Those that reach only into the modulation as well: it is computed anew for them."""
-    folder = write_tiny_model(tmp_path / "tiny")
-    (tmp_path / "adapters").mkdir()
-    mx.save_safetensors(str(tmp_path / "adapters" / "style.safetensors"), lora((layer,)))
-    mx.save_safetensors(str(tmp_path / "own.safetensors"), lora((layer,), seed=9))
-    style, own = "style", str(tmp_path / "own.safetensors")
-    editor = Editor(folder)
-    transformer = None
-
-    def made(*adapters: Adapter) -> str:
-        nonlocal transformer
-        result = digest(editor.edit(replace(LOCAL, adapters=adapters), PICTURES).picture)
-        loaded = editor._parts.transformer((), lambda: None)[0]  # pyright: ignore[reportPrivateUsage]
-        assert transformer in (None, loaded), "the transformer was loaded again"
-        transformer = loaded
-        return result
-
-    plain = made()
-    results = [
-        made(Adapter(style)),
-        made(Adapter(style, 0.5)),
-        made(Adapter(own)),
-        made(Adapter(style), Adapter(own, 0.3)),
-    ]
-    assert len({plain, *results}) == 5
-    assert made(Adapter(style, 0.0)) == plain
-    assert made(Adapter(style)) == results[0]
-    assert made() == plain
-
-
-def test_a_fill_model_takes_the_adapter_of_the_task(tmp_path: Path) -> None:
-    folder = write_tiny_model(tmp_path / "tiny", "fill")
-    editor = Editor(folder)
-    with pytest.raises(RequestError) as caught:
-        editor.edit(LOCAL, PICTURES)
-    assert f"{tmp_path / 'adapters' / 'local'}.safetensors" in str(caught.value)
-    (folder / "adapters").mkdir()
-    tensors = lora(("double_blocks.0.img_attn.qkv",)) | {"lora_te1_x.lora_down.weight": mx.zeros((1, 1))}
-    mx.save_safetensors(str(folder / "adapters" / "local.safetensors"), tensors)
-    result = editor.edit(LOCAL, PICTURES)
-    assert result.request.adapters == (Adapter("local"),)
-    assert ["text encoder" in warning for warning in result.warnings] == [True]
-    with pytest.raises(RequestError, match="FFT"):
-        editor.edit(REQUESTS["instruct"], PICTURES)
 
 
 def save(path: Path, module: nn.Module) -> None:

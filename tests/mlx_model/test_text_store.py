@@ -35,10 +35,13 @@ def files_in(store: Path) -> Sequence[str]:
 def test_an_instruction_that_was_read_before_needs_no_text_encoders(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def loaded(*_: object) -> None:
+        pytest.fail("the text encoders were loaded")
+
     first = paint(tiny_model, tmp_path)
     assert first.warnings, "Korean is warned about"
     with monkeypatch.context() as patch:
-        patch.setattr(Parts, "text", lambda *_: pytest.fail("the text encoders were loaded"))
+        patch.setattr(Parts, "text", loaded)
         assert same(paint(tiny_model, tmp_path), first), "the same pixels and warnings"
     assert same(Editor(tiny_model).edit(REQUEST, {}), first), "as without a store"
     assert len(files_in(tmp_path)) == 1
