@@ -246,7 +246,6 @@ class Editor:
                 self._parts.modulation(keep=job.need.all_kept <= self._limit),
                 vectors,
                 adapters,
-                self.model.quantization,
                 on_layer=job.journey.tick,
             )
 

@@ -59,8 +59,8 @@ class Parts:
         """Return T5 and CLIP."""
         if self._text is None:
             encoders = TextEncoders(t5.T5Encoder(self.config.t5), clip.ClipTextEncoder(self.config.clip))
-            load_weights(encoders.t5, t5.released_tensors(self._read("t5", tick)), self.config.quantization)
-            load_weights(encoders.clip, clip.released_tensors(self._read("clip", tick)), self.config.quantization)
+            load_weights(encoders.t5, t5.released_tensors(self._read("t5", tick)))
+            load_weights(encoders.clip, clip.released_tensors(self._read("clip", tick)))
             self._text = encoders
         return self._text
 
@@ -88,7 +88,7 @@ class Parts:
         loaded = [self._adapter(adapter, tick) for adapter in adapters]
         if self._transformer is None:
             transformer = Transformer(self.config.transformer)
-            load_weights(transformer, self._read("transformer", tick), self.config.quantization)
+            load_weights(transformer, self._read("transformer", tick))
             self._transformer, self._attached = transformer, ()
         if self._attached != tuple(adapters):
             attach(self._transformer, loaded)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mlx_model.request import Adapter
 from mlx_model.runtime import COMPUTE_TYPE, mx, nn
-from mlx_model.weights.config import QuantizationConfig, TransformerConfig
+from mlx_model.weights.config import TransformerConfig
 from mlx_model.weights.layouts import is_modulation, linear_shapes
 from mlx_model.weights.lora import AdaptedLinear, LoadedAdapter, side_path
 from mlx_model.weights.model_folder import require_fit
@@ -61,7 +61,6 @@ def schedule_modulation(
     tensors: MutableMapping[str, mx.array],
     vectors: mx.array,
     adapters: Sequence[LoadedAdapter] = (),
-    quantization: QuantizationConfig | None = None,
     dtype: mx.Dtype = COMPUTE_TYPE,
     on_layer: Callable[[], None] | None = None,
 ) -> list[StepModulation]:
@@ -73,7 +72,6 @@ def schedule_modulation(
             when it was used; pass a copy of the mapping to keep the weights.
         vectors: (S, hidden) from :meth:`Transformer.vector`, a row per step.
         adapters: LoRAs, those parts of them that reach into these layers.
-        quantization: how the weights are quantized, if they are.
         dtype: the type of the network's stream.
         on_layer: called after each layer was computed; may raise to stop.
 
@@ -87,7 +85,7 @@ def schedule_modulation(
     vectors = nn.silu(vectors.astype(mx.float32))[:, None]
     outputs: dict[str, mx.array] = {}
     for name in filter(is_modulation, linear_shapes(config)):
-        weight = dequantize(tensors, name, quantization)
+        weight = dequantize(tensors, name, config.hidden_size)
         output = mx.addmm(tensors.pop(name + ".bias").astype(mx.float32), vectors, weight.T)
         if side := side_path(adapters, name):
             output = output + (vectors @ side.down.T) @ side.up.T

@@ -70,7 +70,7 @@ class Painter:
         """Load the model's own weights."""
         transformer, _ = self._parts.transformer((), _no_tick)
         modulation = ModulationLayers(self.model.transformer)
-        load_weights(modulation, read_tensors(self._parts.folder / "modulation.safetensors"), self.model.quantization)
+        load_weights(modulation, read_tensors(self._parts.folder / "modulation.safetensors"))
         return Networks(transformer, modulation)
 
     def untrained(self, seed: int) -> Networks:

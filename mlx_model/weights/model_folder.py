@@ -9,8 +9,7 @@ from pathlib import Path
 
 from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, mx, nn, tree
-from mlx_model.weights.config import QuantizationConfig
-from mlx_model.weights.quantize import quantize
+from mlx_model.weights.quantize import prepare
 
 
 def read_tensors(path: Path) -> dict[str, mx.array]:
@@ -41,21 +40,17 @@ def read_tensors_and_metadata(path: Path) -> tuple[dict[str, mx.array], dict[str
     return tensors, header.get("__metadata__") or {}
 
 
-def load_weights(
-    module: nn.Module,
-    tensors: Mapping[str, mx.array],
-    quantization: QuantizationConfig | None = None,
-    dtype: mx.Dtype = COMPUTE_TYPE,
-) -> None:
+def load_weights(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype = COMPUTE_TYPE) -> None:
     """Put ``tensors`` into ``module`` and evaluate them; floating-point ones are converted to ``dtype``.
 
-    With ``quantization``, the linear layers that ``tensors`` holds in quantized form become quantized layers first.
+    The linear layers that ``tensors`` holds in quantized form become quantized layers first, each with the bits and
+    the group size that its shapes show.
 
     Raises:
-        RequestError: a parameter has no tensor, a tensor no parameter, or the shapes differ; all of them are named.
+        RequestError: a parameter has no tensor, a tensor no parameter, or the shapes differ, all of which is named;
+            or a layer is quantized in a way that is not known.
     """
-    if quantization:
-        quantize(module, quantization, lambda name: f"{name}.scales" in tensors)
+    prepare(module, tensors)
     parameters: dict[str, mx.array] = dict(tree.tree_flatten(module.parameters()))
     require_fit({name: parameter.shape for name, parameter in parameters.items()}, tensors)
     converted = (
@@ -68,22 +63,26 @@ def load_weights(
 
 def require_fit(wanted: Mapping[str, tuple[int, ...]], tensors: Mapping[str, mx.array]) -> None:
     """Raise RequestError unless ``tensors`` has exactly the wanted names and shapes; what differs is named."""
+    if problems := misfits(wanted, {name: tensor.shape for name, tensor in tensors.items()}):
+        raise RequestError(f"the weights do not fit the model ({problems}); install it again")
+
+
+def misfits(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+    """Name what is missing, unknown or of the wrong shape, empty where all fits."""
     shapes = [
-        f"{name} is {tensors[name].shape}, not {shape}"
+        f"{name} is {found[name]}, not {shape}"
         for name, shape in wanted.items()
-        if name in tensors and tensors[name].shape != shape
+        if name in found and found[name] != shape
     ]
-    problems = [
+    return "; ".join(
         f"{what}: {_shortened(names)}"
         for what, names in (
-            ("missing", [name for name in wanted if name not in tensors]),
-            ("unknown", [name for name in tensors if name not in wanted]),
+            ("missing", [name for name in wanted if name not in found]),
+            ("unknown", [name for name in found if name not in wanted]),
             ("wrong shape", shapes),
         )
         if names
-    ]
-    if problems:
-        raise RequestError(f"the weights do not fit the model ({'; '.join(problems)}); install it again")
+    )
 
 
 def _shortened(names: Sequence[str], at_most: int = 8) -> str:

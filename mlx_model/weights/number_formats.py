@@ -1,0 +1,79 @@
+"""The bytes of a source tensor's rows as numbers, and numbers as the bytes of our files."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mlx_model.runtime import mx
+from mlx_model.weights.config import QuantizationConfig
+from mlx_model.weights.gguf_blocks import BLOCKS, repacked, unpacked
+
+_NUMPY: Final = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+_MLX: Final = {"F32": mx.float32, "F16": mx.float16, "BF16": mx.bfloat16}
+_BYTES: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
+
+
+def _fp8_e4m3() -> npt.NDArray[np.float32]:
+    """Compute the value of every byte: sign, 4 bits of exponent, 3 of mantissa; no infinities."""
+    codes = np.arange(256)
+    exponent, mantissa = codes >> 3 & 15, codes & 7
+    values = np.where(exponent == 0, mantissa / 8 * 2.0**-6, (1 + mantissa / 8) * 2.0 ** (exponent - 7))
+    values = np.where(codes & 127 == 127, np.nan, values)
+    return np.where(codes & 128, -values, values).astype(np.float32)
+
+
+_FP8_E4M3: Final = _fp8_e4m3()
+
+
+def is_known(dtype: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of this format can be read as weights, row by row."""
+    return dtype in _BYTES or (dtype in BLOCKS and len(shape) == 2)
+
+
+def row_bytes(dtype: str, columns: int) -> int:
+    """Bytes of a row of so many numbers."""
+    if dtype in BLOCKS:
+        numbers, size = BLOCKS[dtype]
+        return columns // numbers * size
+    return columns * _BYTES[dtype]
+
+
+def decoded(dtype: str, rows: npt.NDArray[np.uint8], scale: float | None = None) -> mx.array:
+    """Turn rows of a tensor, (rows, bytes), into float32 (rows, columns), times ``scale``."""
+    if dtype == "BF16":
+        values = mx.array(rows.view(np.uint16)).view(mx.bfloat16).astype(mx.float32)
+    elif dtype == "F8_E4M3":
+        values = mx.array(_FP8_E4M3[rows])
+    elif dtype == "F8_E5M2":
+        values = mx.array((rows.astype(np.uint16) << 8).view(np.float16).astype(np.float32))
+    elif dtype in BLOCKS:
+        values = mx.array(unpacked(dtype, rows))
+    else:
+        values = mx.array(rows.view(_NUMPY[dtype]).astype(np.float32))
+    return values if scale is None else values * scale
+
+
+def plain(values: mx.array, dtype: str) -> Iterator[memoryview]:
+    """Write numbers as ``dtype``."""
+    yield _bytes(values.astype(_MLX[dtype]))
+
+
+def packed(values: mx.array, packing: QuantizationConfig, dtype: str) -> Iterator[memoryview]:
+    """Quantize float32 rows; yield weight, scales and biases."""
+    weight, scales, biases = mx.quantize(values, packing.group_size, packing.bits)
+    mx.eval(weight, scales, biases)
+    yield _bytes(weight)
+    yield _bytes(scales.astype(_MLX[dtype]))
+    yield _bytes(biases.astype(_MLX[dtype]))
+
+
+def straight(packing: str, rows: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
+    """Take rows of GGUF blocks over; yield weight, scales and biases."""
+    for part in repacked(packing, rows):
+        yield np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
+
+
+def _bytes(values: mx.array) -> memoryview:
+    return np.array(values.view(mx.uint8), np.uint8).reshape(-1).data

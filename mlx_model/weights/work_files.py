@@ -1,0 +1,171 @@
+"""Files that are being made: written in any order at known places, kept through a kill, and there when whole.
+
+Beside the files stands a journal, a line of JSON per event. What it says is on the disk: the files' bytes are forced
+out before its line is. A line that was cut off is as if it had not been written.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from mlx_model.library.disk import writing
+from mlx_model.weights.plan import Output, PlannedFile
+
+_READ: Final = 4 << 20
+_SUFFIX: Final = ".converting"
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A file that was written."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass
+class Source:
+    """How far a source is: ``tensors`` of it are done; at its end, the digest if it was seen whole and compared."""
+
+    tensors: int = 0
+    ended: bool = False
+    sha256: str | None = None
+    checked: bool = False
+
+
+@dataclass
+class _Journal:
+    sources: list[Source]
+    digests: list[str] = field(default_factory=list[str])
+
+
+class WorkFiles:
+    """The files of a part on their way, in ``folder``. A context: leaving it closes them and keeps what is there.
+
+    What lies there of an earlier run is gone on with if its ``identity`` was the same, else begun anew. OSErrors of
+    the disk become DiskFull or LibraryError.
+    """
+
+    def __init__(self, folder: Path, title: str, files: Sequence[PlannedFile], identity: str, sources: int) -> None:
+        self._folder, self._title, self._files, self._identity = folder, title, files, identity
+        self._journal_path = folder / f"{title}{_SUFFIX}.jsonl"
+        self._descriptors: dict[str, int] = {}
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            journal = self._earlier(sources)
+            if journal is None:
+                self._begin()
+            self._journal = journal or _Journal([Source() for _ in range(sources)])
+        self.sources = self._journal.sources
+
+    def __enter__(self) -> Self:
+        with self._writing():
+            for file in self._files:
+                if (path := self._work(file)).exists():
+                    self._descriptors[file.name] = os.open(path, os.O_RDWR)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+        self._descriptors = {}
+
+    def write(self, file: str, output: Output, row: int, content: memoryview) -> None:
+        """Write rows of a tensor, from ``row`` on."""
+        at = output.start + row * output.row_bytes
+        if at + len(content) > output.stop:
+            raise ValueError(f"{len(content)} bytes from row {row} on go beyond {output.name}")
+        with self._writing():
+            while content:
+                written = os.pwrite(self._descriptors[file], content, at)
+                content, at = content[written:], at + written
+
+    def note(self, index: int) -> None:
+        """Force out what was written, and then what is known of the source ``index``."""
+        with self._writing():
+            for descriptor in self._descriptors.values():
+                os.fsync(descriptor)
+            source = self.sources[index]
+            self._append({"source": index, **vars(source)})
+
+    def forget(self, index: int) -> None:
+        """Take a source as not read."""
+        self.sources[index] = Source()
+        self.note(index)
+
+    def finish(self, step: Callable[[], None]) -> tuple[PartFile, ...]:
+        """Give the files their names, once all is written. ``step`` is called on the way and may raise to stop."""
+        if not self._journal.digests:
+            digests = [self._sha256(file, step) for file in self._files]
+            with self._writing():
+                self._append({"files": digests})
+            self._journal.digests = digests
+        with self._writing():
+            for file in reversed(self._files):
+                if (work := self._work(file)).exists():
+                    work.replace(self._folder / file.name)
+            self._journal_path.unlink()
+        return tuple(
+            PartFile(file.name, file.size, digest)
+            for file, digest in zip(self._files, self._journal.digests, strict=True)
+        )
+
+    def _work(self, file: PlannedFile) -> Path:
+        return self._folder / f"{file.name}{_SUFFIX}"
+
+    def _writing(self) -> Any:
+        return writing(self._folder, f"the converted {self._title}")
+
+    def _append(self, event: dict[str, object]) -> None:
+        with self._journal_path.open("ab") as journal:
+            journal.write(json.dumps(event).encode() + b"\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def _begin(self) -> None:
+        self._journal_path.unlink(missing_ok=True)
+        for file in self._files:
+            with self._work(file).open("wb") as stream:
+                stream.write(file.header)
+                stream.truncate(file.size)
+                os.fsync(stream.fileno())
+        self._append({"identity": self._identity})
+
+    def _earlier(self, sources: int) -> _Journal | None:
+        """Read the journal of an earlier run; None where there is none that can be gone on with."""
+        try:
+            lines = self._journal_path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return None
+        journal = _Journal([Source() for _ in range(sources)])
+        try:
+            if not lines or json.loads(lines[0]) != {"identity": self._identity}:
+                return None
+            for line in lines[1:]:
+                event = json.loads(line)
+                if "files" in event:
+                    journal.digests = event["files"]
+                else:
+                    journal.sources[event.pop("source")] = Source(**event)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            return None
+        for file in self._files:
+            path = self._work(file)
+            if journal.digests and not path.exists():  # a kill among the renames
+                path = self._folder / file.name
+            if not path.is_file() or path.stat().st_size != file.size:
+                return None
+        return journal
+
+    def _sha256(self, file: PlannedFile, step: Callable[[], None]) -> str:
+        digest = hashlib.sha256()
+        with self._writing(), self._work(file).open("rb") as stream:
+            while data := stream.read(_READ):
+                step()
+                digest.update(data)
+        return digest.hexdigest()
