@@ -61,12 +61,31 @@ def plain(values: mx.array, dtype: str) -> Iterator[memoryview]:
 
 
 def packed(values: mx.array, packing: QuantizationConfig, dtype: str) -> Iterator[memoryview]:
-    """Quantize float32 rows; yield weight, scales and biases."""
-    weight, scales, biases = mx.quantize(values, packing.group_size, packing.bits)
-    mx.eval(weight, scales, biases)
-    yield _bytes(weight)
-    yield _bytes(scales.astype(_MLX[dtype]))
-    yield _bytes(biases.astype(_MLX[dtype]))
+    """Quantize float32 rows; yield weight, scales and biases.
+
+    Scales and biases are those of ``mx.quantize``, rounded to ``dtype`` before the weights are counted in them. MLX
+    counts first, which at 8 bits in bfloat16 takes the weights half as far again from what they were.
+    """
+    _, *groups = mx.quantize(values, packing.group_size, packing.bits)
+    scales, biases = (part.astype(_MLX[dtype]) for part in groups)
+    scale, bias = (part.astype(mx.float32)[..., None] for part in (scales, biases))
+    steps = mx.round((mx.unflatten(values, 1, (-1, packing.group_size)) - bias) / scale)
+    counts = mx.clip(steps, 0, 2**packing.bits - 1).astype(mx.uint32)
+    yield _bytes(_words(counts.flatten(1), packing.bits))
+    yield _bytes(scales)
+    yield _bytes(biases)
+
+
+def _words(counts: mx.array, bits: int) -> mx.array:
+    """Pack numbers of so many bits without gaps, the first lowest: (rows, columns) to (rows, columns * bits / 32)."""
+    columns = mx.unflatten(counts, 1, (-1, 32)).transpose(2, 0, 1)  # 32 numbers fill whole words
+    words = [mx.zeros_like(columns[0]) for _ in range(bits)]
+    for index in range(32):
+        word, shift = divmod(index * bits, 32)
+        words[word] = words[word] | columns[index] << shift
+        if shift + bits > 32:
+            words[word + 1] = words[word + 1] | columns[index] >> (32 - shift)
+    return mx.stack(words, axis=-1).flatten(1)
 
 
 def straight(packing: str, rows: npt.NDArray[np.uint8]) -> Iterator[memoryview]:

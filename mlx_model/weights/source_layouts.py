@@ -130,7 +130,7 @@ LAYOUTS: Final = (
     Layout(("transformer",), "ComfyUI", re.compile(r"^model\.diffusion_model\." + _ORIGINAL),
            _renamed(prefix="model.diffusion_model.")),
     Layout(("transformer",), "diffusers",
-           re.compile(r"^(single_)?transformer_blocks\.\d+\..*\.weight$"), _diffusers_transformer),
+           re.compile(r"^(single_)?transformer_blocks\.\d+\.(?!.*lora).*\.weight$"), _diffusers_transformer),
     Layout(("t5",), "transformers", re.compile(r"^encoder\.block\.\d+\.layer\.[01]\."), _renamed(),
            twin=("shared.weight", "encoder.embed_tokens.weight"),
            beside=re.compile(r"^encoder\.embed_tokens\.weight$")),

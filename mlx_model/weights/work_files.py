@@ -151,7 +151,8 @@ class WorkFiles:
                 if "files" in event:
                     journal.digests = event["files"]
                 else:
-                    journal.sources[event.pop("source")] = Source(**event)
+                    index = event.pop("source")
+                    journal.sources[index] = Source(**event)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None
         for file in self._files:

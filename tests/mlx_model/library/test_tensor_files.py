@@ -90,6 +90,12 @@ def test_gguf_files_of_another_writer_are_read(tmp_path: Path) -> None:
         assert np.array_equal(values, np.array(tensors[name])), name
 
 
+def test_a_file_may_say_nothing_about_itself(path: Path) -> None:
+    mx.save_safetensors(str(path), {"a": mx.zeros((2,))})
+    assert b'"__metadata__":null' in path.read_bytes()
+    assert TensorFile(LocalSource(path)).metadata == {}
+
+
 def test_safetensors_speak_about_themselves(path: Path) -> None:
     file = open_bytes(path, SMALL)
     assert file.metadata == {"format": "pt"}

@@ -11,7 +11,8 @@ from mlx_model.runtime import ON_GPU, mx, nn, tree
 from mlx_model.weights.config import QuantizationConfig
 from mlx_model.weights.layouts import is_modulation, linear_shapes
 from mlx_model.weights.model_folder import load_weights
-from mlx_model.weights.quantize import QuantizedLinear, dequantize, quantize
+from mlx_model.weights.policy import BITS, GROUP_SIZES
+from mlx_model.weights.quantize import QuantizedLinear, dequantize, packing_of, quantize
 from tests.known_answers import golden_case, relative_error
 
 EIGHT_BITS = QuantizationConfig(group_size=64, bits=8)
@@ -54,11 +55,58 @@ def test_quantized_tensors_are_loaded_into_quantized_layers() -> None:
     quantize(case.transformer, EIGHT_BITS, lambda name: "single" in name)
     known = case.velocity()
     loaded = Transformer(case.config)
-    load_weights(loaded, dict(tree.tree_flatten(case.transformer.parameters())), EIGHT_BITS, dtype=mx.float32)
+    load_weights(loaded, dict(tree.tree_flatten(case.transformer.parameters())), dtype=mx.float32)
     assert loaded.single_blocks[0].linear1.weight.dtype == mx.uint32
     assert mx.array_equal(replace(case, transformer=loaded).velocity(), known)
-    with pytest.raises(RequestError, match=r"unknown: .*scales"):
-        load_weights(Transformer(case.config), dict(tree.tree_flatten(case.transformer.parameters())))
+
+
+def test_every_layer_is_loaded_as_its_own_shapes_say() -> None:
+    case = golden_case("fft")
+    packings = {
+        f"double_blocks.{i}.{stream}_mlp.{j}": QuantizationConfig(group_size, bits)
+        for (i, stream, j, group_size), bits in zip(
+            [(0, "img", 0, 32), (0, "img", 2, 64), (0, "txt", 2, 128), (1, "img", 2, 32), (1, "txt", 0, 64)],
+            BITS,
+            strict=True,
+        )
+    }
+    for name, packing in packings.items():
+        quantize(case.transformer, packing, lambda layer, name=name: layer == name)
+    known = case.velocity()
+    loaded = Transformer(case.config)
+    load_weights(loaded, dict(tree.tree_flatten(case.transformer.parameters())), dtype=mx.float32)
+    layers = {n: layer for n, layer in loaded.named_modules() if isinstance(layer, QuantizedLinear)}
+    assert {n: QuantizationConfig(layer.group_size, layer.bits) for n, layer in layers.items()} == packings
+    assert mx.array_equal(replace(case, transformer=loaded).velocity(), known)
+
+
+@pytest.mark.parametrize("group_size", GROUP_SIZES)
+@pytest.mark.parametrize("bits", BITS)
+def test_a_packing_is_read_from_the_shapes(bits: int, group_size: int) -> None:
+    weight, scales, biases = mx.quantize(mx.zeros((4, 384)), group_size, bits)
+    tensors = {"a.weight": weight, "a.scales": scales, "a.biases": biases}
+    assert packing_of(tensors, "a", 384) == QuantizationConfig(group_size, bits)
+    for inputs in (192, 768):
+        with pytest.raises(RequestError, match=r"a is quantized in a way that is not known"):
+            packing_of(tensors, "a", inputs)
+
+
+@pytest.mark.parametrize("damage", ["scales", "biases", "rows", "columns", "bits"])
+def test_quantized_tensors_that_do_not_belong_together_are_named(damage: str) -> None:
+    case = golden_case("fft")
+    quantize(case.transformer, EIGHT_BITS, lambda name: "single" in name)
+    tensors: dict[str, mx.array] = dict(tree.tree_flatten(case.transformer.parameters()))
+    name = "single_blocks.0.linear1"
+    if damage in ("scales", "biases"):
+        del tensors[f"{name}.{damage}"]
+    elif damage == "rows":
+        tensors[f"{name}.scales"] = tensors[f"{name}.scales"][1:]
+    elif damage == "columns":
+        tensors[f"{name}.weight"] = tensors[f"{name}.weight"][:, 1:]
+    else:  # 7 bits, and 2
+        tensors[f"{name}.weight"] = tensors[f"{name}.weight"][:, :14]
+    with pytest.raises(RequestError, match=r"single_blocks\.0\.linear1"):
+        load_weights(Transformer(case.config), tensors)
 
 
 def test_quantized_modulation_is_unpacked() -> None:
@@ -69,13 +117,12 @@ def test_quantized_modulation_is_unpacked() -> None:
         tensors[name + ".weight"], tensors[name + ".scales"], tensors[name + ".biases"] = mx.quantize(weight, 64, 8)
     vectors = mx.random.normal((1, 64), key=mx.random.key(3))
     exact = schedule_modulation(case.config, dict(case.modulation), vectors, dtype=mx.float32)[0].final
-    ours = schedule_modulation(case.config, dict(tensors), vectors, quantization=EIGHT_BITS, dtype=mx.float32)[
-        0
-    ].final
+    ours = schedule_modulation(case.config, dict(tensors), vectors, dtype=mx.float32)[0].final
     error = relative_error(ours, exact)
     assert 0 < error < 0.01, f"relative error {error:.2%}"
-    with pytest.raises(RequestError, match=r"final_layer.* is quantized, but"):
-        dequantize(dict(tensors), "final_layer.adaLN_modulation.1", None)
+    del tensors["final_layer.adaLN_modulation.1.biases"]
+    with pytest.raises(RequestError, match=r"final_layer.* is quantized in a way that is not known"):
+        dequantize(dict(tensors), "final_layer.adaLN_modulation.1", 64)
 
 
 @pytest.mark.skipif(ON_GPU, reason="a GPU multiplies with packed weights directly")
