@@ -1,6 +1,7 @@
 """The bytes of a source tensor's rows as numbers, and numbers as the bytes of our files."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -60,20 +61,39 @@ def plain(values: mx.array, dtype: str) -> Iterator[memoryview]:
     yield _bytes(values.astype(_MLX[dtype]))
 
 
-def packed(values: mx.array, packing: QuantizationConfig, dtype: str) -> Iterator[memoryview]:
-    """Quantize float32 rows; yield weight, scales and biases.
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Quantized rows: ``counts`` (rows, groups, group_size), times ``scales`` plus ``biases`` (rows, groups)."""
 
-    Scales and biases are those of ``mx.quantize``, rounded to ``dtype`` before the weights are counted in them. MLX
-    counts first, which at 8 bits in bfloat16 takes the weights half as far again from what they were.
+    counts: mx.array
+    scales: mx.array
+    biases: mx.array
+
+    def values(self) -> mx.array:
+        """Return the numbers that are meant, (rows, columns) in float32."""
+        scales, biases = (part.astype(mx.float32)[..., None] for part in (self.scales, self.biases))
+        return (self.counts * scales + biases).flatten(1)
+
+
+def quantized(values: mx.array, packing: QuantizationConfig, dtype: str = "BF16") -> Counted:
+    """Quantize float32 rows, with scales and biases in ``dtype``.
+
+    They are those of ``mx.quantize``, rounded before the weights are counted in them. MLX counts first, which at 8
+    bits in bfloat16 takes the weights half as far again from what they were.
     """
     _, *groups = mx.quantize(values, packing.group_size, packing.bits)
     scales, biases = (part.astype(_MLX[dtype]) for part in groups)
     scale, bias = (part.astype(mx.float32)[..., None] for part in (scales, biases))
     steps = mx.round((mx.unflatten(values, 1, (-1, packing.group_size)) - bias) / scale)
-    counts = mx.clip(steps, 0, 2**packing.bits - 1).astype(mx.uint32)
-    yield _bytes(_words(counts.flatten(1), packing.bits))
-    yield _bytes(scales)
-    yield _bytes(biases)
+    return Counted(mx.clip(steps, 0, 2**packing.bits - 1), scales, biases)
+
+
+def packed(values: mx.array, packing: QuantizationConfig, dtype: str) -> Iterator[memoryview]:
+    """Quantize float32 rows; yield weight, scales and biases."""
+    rows = quantized(values, packing, dtype)
+    yield _bytes(_words(rows.counts.astype(mx.uint32).flatten(1), packing.bits))
+    yield _bytes(rows.scales)
+    yield _bytes(rows.biases)
 
 
 def _words(counts: mx.array, bits: int) -> mx.array:

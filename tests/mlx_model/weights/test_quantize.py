@@ -86,7 +86,7 @@ def test_a_packing_is_read_from_the_shapes(bits: int, group_size: int) -> None:
     weight, scales, biases = mx.quantize(mx.zeros((4, 384)), group_size, bits)
     tensors = {"a.weight": weight, "a.scales": scales, "a.biases": biases}
     assert packing_of(tensors, "a", 384) == QuantizationConfig(group_size, bits)
-    for inputs in (192, 768):
+    for inputs in (320, 416):
         with pytest.raises(RequestError, match=r"a is quantized in a way that is not known"):
             packing_of(tensors, "a", inputs)
 
