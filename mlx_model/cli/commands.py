@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mlx_model
-from mlx_model.cli import options
+from mlx_model.cli import model_commands, options
 
 if TYPE_CHECKING:
     from mlx_model.cli.edit import Job
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(model_commands.app, name="models")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,6 +1,5 @@
 """What this machine is: the facts that a recipe records and ``ace info`` shows."""
 
-import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -28,8 +27,3 @@ def device() -> str:
     facts: Mapping[str, object] = mx.device_info()
     name = facts.get("device_name") or platform.processor() or platform.machine()
     return f"{'GPU' if ON_GPU else 'CPU'} {name}"
-
-
-def memory_bytes() -> int:
-    """Return the size of this machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

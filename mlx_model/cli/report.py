@@ -46,6 +46,11 @@ class Report:
             total = progress.steps or None
             self._bar.update(self._bar.task_ids[0], description=words, left=left, completed=done, total=total)
 
+    def event(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Tell programs, and no one else, of something."""
+        if self._json:
+            self._line(name, facts)
+
     def result(self, facts: Mapping[str, Any], sentence: str) -> None:
         """Tell of something that was done."""
         self._end_bar()
@@ -77,7 +82,8 @@ class Report:
         line = json.dumps({"event": event, **facts}, ensure_ascii=False)
         if _encodable(line, self._out) != line:  # JSON has escapes of its own
             line = json.dumps({"event": event, **facts})
-        print(line, file=self._out, flush=True)
+        self._out.write(line + "\n")  # in one piece: lines may come from two threads
+        self._out.flush()
 
     def _end_bar(self) -> None:
         if self._bar:

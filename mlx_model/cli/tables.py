@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlx_model.library.folders import BUILT_IN, installed_models, models_folder
+from mlx_model.library.recommendation import memory_bytes
 from mlx_model.tasks import CONTROLS, TASKS
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _facts() -> dict[str, Any]:
     return {
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "device": machine.device(),
-        "memory": f"{_gigabytes(machine.memory_bytes())}, of which {_gigabytes(memory.machine_limit())} can be used",
+        "memory": f"{_gigabytes(memory_bytes())}, of which {_gigabytes(memory.machine_limit())} can be used",
         "compute type": str(COMPUTE_TYPE).removeprefix("mlx.core."),
         "versions": ", ".join(f"{name} {version}" for name, version in machine.versions().items()),
         "slow": slow_reason(),

@@ -14,6 +14,10 @@ from mlx_model.weights.config import ModelConfig
 
 DEFAULT_MODEL: Final = "pocket"
 BUILT_IN: Final = Path(__file__).resolve().parents[2] / "resources" / "models"
+RECORD: Final = "record.json"
+"""What says of an installed model where its files came from; it is no part of what the model is."""
+INSTALLING: Final = ".installing"
+"""What the folder of a model is called, after its name, while it is being put together."""
 _WHOLE_BYTES: Final = 64 << 20
 _SAMPLES: Final = 256
 _SAMPLE_BYTES: Final = 64 << 10
@@ -82,7 +86,8 @@ def model_digest(folder: Path) -> str:
     """
     state = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if is_file(path) and path.suffix in (".json", ".safetensors", ".txt"):
+        is_part = path.suffix in (".json", ".safetensors", ".txt") and path != folder / RECORD
+        if is_part and is_file(path):
             named = f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n"
             state.update(named.encode("utf-8", "surrogateescape"))
     return state.hexdigest()
@@ -111,4 +116,5 @@ def file_digest(path: Path) -> str:
 def _model_folders() -> Iterator[Path]:
     for place in (models_folder(), BUILT_IN):
         if is_folder(place):
-            yield from sorted(path.parent for path in place.glob("*/config.json"))
+            found = sorted(path.parent for path in place.glob("*/config.json"))
+            yield from (folder for folder in found if not folder.name.endswith(INSTALLING))

@@ -24,13 +24,13 @@ import httpx2
 from huggingface_hub import HfApi, RepoFile, is_offline_mode, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+from mlx_model.library.endpoint import endpoint_from_environment, same_origin
 from mlx_model.library.errors import ConnectionBroken, Damaged, LibraryError
 from mlx_model.library.progress import Control
 from mlx_model.library.refusals import refusal
 from mlx_model.library.safe_paths import safe_path
 from mlx_model.library.tokens import Token
 
-PUBLIC_HUB: Final = "https://huggingface.co"
 _REDIRECTS: Final = 5
 _LINK_SECONDS: Final = 600.0
 """How long a redirect to the store is used again; the hub signs them for an hour."""
@@ -89,11 +89,6 @@ class _Again(Exception):
     def __init__(self, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)
         self.pause = pause
-
-
-def endpoint_from_environment() -> str:
-    """Name the hub that is meant: HF_ENDPOINT, or the public one."""
-    return (os.environ.get("HF_ENDPOINT") or PUBLIC_HUB).rstrip("/")
 
 
 @dataclass
@@ -252,8 +247,7 @@ class Hub:
 
     def _is_ours(self, url: str) -> bool:
         """Whether an address is of the hub's own origin, the only one that may see the token."""
-        asked, own = urlsplit(url), urlsplit(self.endpoint)
-        return (asked.scheme, asked.hostname, asked.port) == (own.scheme, own.hostname, own.port)
+        return same_origin(url, self.endpoint)
 
     def _next(self, url: str, response: httpx2.Response, file: RemoteFile) -> str:
         target = urljoin(url, response.headers.get("Location", ""))

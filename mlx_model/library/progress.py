@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from mlx_model.request import Cancelled
@@ -83,7 +84,7 @@ class Meter:
     def __init__(self, total: int = 0) -> None:
         self._lock = threading.Lock()
         self._total = total
-        self._done = self._fetched = 0
+        self._done = self._fetched = self._moved = 0
         self._file = ""
         self._waiting: str | None = None
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
@@ -94,6 +95,22 @@ class Meter:
             self._file = file
             self._total = max(self._total, self._done + size)
 
+    def expect_all(self, size: int) -> None:
+        """Say how many bytes are to come beside what is counted already."""
+        with self._lock:
+            self._total = self._done + size
+
+    def reached(self, done: int) -> None:
+        """Count up to ``done`` bytes in all, as found; a count that is further stays."""
+        with self._lock:
+            self._done = max(self._done, done)
+
+    @property
+    def done(self) -> int:
+        """Bytes that are here."""
+        with self._lock:
+            return self._done
+
     def found(self, size: int) -> None:
         """Count bytes that were here already (negative: that turned out not to be)."""
         with self._lock:
@@ -101,13 +118,19 @@ class Meter:
 
     def came(self, size: int) -> None:
         """Count bytes that came over the network."""
+        with self._lock:
+            self._fetched += size
+        self.read(size)
+
+    def read(self, size: int) -> None:
+        """Count bytes that were worked through on this machine."""
         now = time.monotonic()
         with self._lock:
             self._done += size
-            self._fetched += size
+            self._moved += size
             self._waiting = None
             if now - self._samples[-1][0] > RATE_SECONDS / 32:
-                self._samples.append((now, self._fetched))
+                self._samples.append((now, self._moved))
             while len(self._samples) > 2 and now - self._samples[0][0] > RATE_SECONDS:
                 self._samples.popleft()
 
@@ -119,15 +142,24 @@ class Meter:
     def rested(self) -> None:
         """Forget the rate: the time of a pause is not the network's."""
         with self._lock:
-            self._samples = deque([(time.monotonic(), self._fetched)])
+            self._samples = deque([(time.monotonic(), self._moved)])
 
     def now(self, paused: bool = False) -> TransferProgress:
         """How far the transfer is at this moment."""
         with self._lock:
             since, before = self._samples[0]
             passed = time.monotonic() - since
-            rate = (self._fetched - before) / passed if passed > 0 and not paused else 0.0
-            left = (self._total - self._done) / rate if rate > 0 else None
+            rate = (self._moved - before) / passed if passed > 0 and not paused else 0.0
+            left = max(0, self._total - self._done) / rate if rate > 0 else None
             return TransferProgress(
-                self._file, self._done, self._total, self._fetched, rate, left, paused, self._waiting
+                self._file, self._done, max(self._total, self._done), self._fetched, rate, left, paused, self._waiting
             )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a long piece of work is given: its control, its meter, and whom to tell what the person should know."""
+
+    control: Control = field(default_factory=Control)
+    meter: Meter = field(default_factory=Meter)
+    note: Callable[[str], None] = lambda _: None

@@ -1,4 +1,9 @@
-"""The hub's access token: from the environment, from the system's keychain, never from or to a file of ours."""
+"""The hub's access token: from the environment, from the system's keychain, never from or to a file of ours.
+
+A token belongs to one hub. The keychain keeps them by the hub's host; a token of the environment or of the hub
+client's own login is the public hub's, or, where HF_ENDPOINT is set beside it, that of HF_ENDPOINT's own origin. It
+is given to no other.
+"""
 
 import os
 from dataclasses import dataclass, field
@@ -9,6 +14,7 @@ import keyring
 from huggingface_hub import get_token
 from keyring.errors import KeyringError
 
+from mlx_model.library.endpoint import endpoint_from_environment, same_origin
 from mlx_model.library.errors import LibraryError
 
 SERVICE: Final = "ACE Desktop"
@@ -28,8 +34,9 @@ class Token:
 
 def find_token(endpoint: str) -> Token | None:
     """Look for a token for the hub at ``endpoint``: HF_TOKEN, then the keychain, then the hub client's own login."""
+    ours = same_origin(endpoint, endpoint_from_environment())
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        if secret := os.environ.get(name, "").strip():
+        if ours and (secret := os.environ.get(name, "").strip()):
             return Token(_checked(secret), f"in {name}")
     try:
         secret = keyring.get_password(SERVICE, _host(endpoint)) if _has_keychain() else None
@@ -37,7 +44,7 @@ def find_token(endpoint: str) -> Token | None:
         secret = None
     if secret:
         return Token(_checked(secret), "in the keychain")
-    if secret := get_token():
+    if ours and (secret := get_token()):
         return Token(_checked(secret), "of the hub's own login on this machine")
     return None
 

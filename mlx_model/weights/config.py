@@ -5,13 +5,13 @@ tuples. A field that is missing, unknown or of the wrong kind is an error that n
 """
 
 import json
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Self
 
 from mlx_model.request import RequestError
+from mlx_model.typed_json import read_typed
 
 FORMAT: Final = 1
 """The version of the folder's layout that this program writes, and the newest that it reads."""
@@ -47,7 +47,7 @@ class TransformerConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read the ``transformer`` part of a ``config.json``; RequestError names a wrong field."""
-        return _read(values, cls, "transformer")
+        return read_typed(values, cls, "config.json", "transformer")
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class ModelConfig:
         """Read the values of a ``config.json``; RequestError names the field that is wrong."""
         if isinstance(values.get("format"), int) and values["format"] > FORMAT:
             raise RequestError(f"config.json is of format {values['format']}, newer than this program; update it")
-        return _read(values, cls, "")
+        return read_typed(values, cls, "config.json")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -218,40 +218,3 @@ class ModelConfig:
         """Write ``folder/config.json``."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _read(value: Any, kind: Any, where: str) -> Any:
-    """Turn a JSON value into ``kind`` (a dataclass, tuple, literal, union or plain type), or say what is wrong."""
-    if is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, dict):
-            raise RequestError(f"{where} is not a group of settings")
-        hints = get_type_hints(kind)
-        required = {f.name for f in fields(kind) if f.default is MISSING}
-        prefix = where and where + "."
-        if missing := sorted(required - set(value)):
-            raise RequestError("config.json lacks " + ", ".join(prefix + name for name in missing))
-        if unknown := sorted(set(value) - set(hints)):
-            raise RequestError("config.json has unknown settings: " + ", ".join(prefix + name for name in unknown))
-        return kind(**{name: _read(v, hints[name], prefix + name) for name, v in value.items()})
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        options = [option for option in arguments if option is not type(None)]
-        if value is None and len(options) < len(arguments):
-            return None
-        if len(options) > 1:  # the one union of two groups: told apart by `architecture`
-            named = value.get("architecture") if isinstance(value, dict) else None
-            options = [o for o in options if named in get_args(get_type_hints(o)["architecture"])]
-            if not options:
-                raise RequestError(f"config.json has an unknown {where}.architecture: {named!r}")
-        return _read(value, options[0], where)
-    if origin is tuple and isinstance(value, list | tuple):
-        kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
-        if len(kinds) == len(value):
-            return tuple(_read(v, k, f"{where}[{i}]") for i, (v, k) in enumerate(zip(value, kinds, strict=True)))
-    if origin is Literal and value in arguments:
-        return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, bool, str) and type(value) is kind:
-        return value
-    raise RequestError(f"config.json has an unusable value for {where}: {value!r}")

@@ -1,0 +1,66 @@
+"""What this room asks of the converter (``mlx_model.weights.convert``), which knows MLX: callers hand it in."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mlx_model.library.catalogue import ConvertedPart
+from mlx_model.library.progress import Control
+from mlx_model.library.tensor_files import TensorFile
+from mlx_model.weights.config import ModelConfig, QuantizationConfig
+
+
+class WrittenFile(Protocol):
+    """A file that was written: its name in the folder, its bytes and their sha256."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The bytes."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Their digest."""
+        ...
+
+
+class Conversion(Protocol):
+    """What came of a conversion; ``digests_checked``: every source was read in one go and had its digest."""
+
+    @property
+    def files(self) -> Sequence[WrittenFile]:
+        """The files."""
+        ...
+
+    @property
+    def digests_checked(self) -> bool:
+        """Whether the digests of all sources were compared."""
+        ...
+
+
+class Convert(Protocol):
+    """Turn released files into a part's files in ``folder``, which appear by rename when whole.
+
+    Raises:
+        LibraryError: a source cannot be read or does not fit; what is done already is used the next time.
+        Cancelled: ``control`` was cancelled.
+    """
+
+    def __call__(
+        self,
+        part: ConvertedPart,
+        files: Sequence[TensorFile],
+        folder: Path,
+        config: ModelConfig,
+        quantization: QuantizationConfig | None,
+        *,
+        control: Control | None = None,
+        report: Callable[[int, int], None] = ...,
+    ) -> Conversion:
+        """Convert; ``report`` is told the bytes of the sources that are done, and all of them."""
+        ...

@@ -1,0 +1,304 @@
+"""Find released files on this machine: in a hub's cache, a ComfyUI or Draw Things folder, a disk, a single file.
+
+A file is known by the names and shapes of its tensors, not by its own name, so it does not matter who put it where.
+Only headers are read. Adapters are the exception: nothing in them says which of the three they are but the file name.
+"""
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from mlx_model.library.catalogue import (
+    Alternative,
+    Catalogue,
+    CatalogueFile,
+    CatalogueModel,
+    CataloguePart,
+    ConvertedPart,
+    FamilyConfig,
+    Layout,
+    quantization_of,
+)
+from mlx_model.library.errors import LibraryError
+from mlx_model.library.supply import LocalFile, Supply
+from mlx_model.library.tensor_entry import TensorEntry
+from mlx_model.library.tensor_files import LocalSource, TensorFile
+from mlx_model.places import exists, is_file
+from mlx_model.weights.config import AutoencoderConfig
+
+_SHARD: Final = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.safetensors")
+_PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
+_DRAW_THINGS: Final = b"SQLite format 3\0"
+_SKIPPED_FOLDERS: Final = frozenset({".locks", "blobs", ".git", "__pycache__", "node_modules"})
+_FULL: Final = frozenset({"BF16", "F16", "F32", "F64"})
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a part is known in a layout: it has ``marker``, and ``tensor`` has so many inputs (its second axis)."""
+
+    converter: ConvertedPart
+    layout: Layout
+    marker: str
+    tensor: str
+    inputs: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Released files that make up one part: all shards, in order. ``precision`` is that of most of their bytes."""
+
+    part: str
+    layout: Layout
+    precision: str
+    files: tuple[LocalFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found, and what it passed over, with the reason in words."""
+
+    found: tuple[Found, ...]
+    passed_over: tuple[tuple[Path, str], ...]
+
+
+def search(path: Path, catalogue: Catalogue, family_name: str) -> Search:
+    """Look through a file or folder for the parts of a family.
+
+    Raises:
+        LibraryError: there is nothing at that path.
+    """
+    if not exists(path):
+        raise LibraryError(f"there is nothing at {path}; give the file or folder that holds the released files")
+    family = catalogue.families[family_name]
+    by_name = {part: catalogue.parts[part] for part in family.parts}
+    found: list[Found] = []
+    passed_over: list[tuple[Path, str]] = []
+    shards: dict[tuple[Path, str, int], dict[int, Path]] = defaultdict(dict)
+    for file in _files(path):
+        if file.suffix in _PICKLES:
+            passed_over.append((file, _why_not(file)))
+        elif file.suffix == ".json" or file.name == "merges.txt":
+            found += _tokenizer(file, by_name)
+        elif shard := _SHARD.fullmatch(file.name):
+            shards[file.parent, shard[1], int(shard[3])][int(shard[2])] = file
+        elif file.suffix in (".safetensors", ".gguf"):
+            _take([file], by_name, family.config, found, passed_over)
+    for (_, _, count), numbered in shards.items():
+        if set(numbered) == set(range(1, count + 1)):
+            _take([numbered[number] for number in sorted(numbered)], by_name, family.config, found, passed_over)
+        else:
+            first = next(iter(numbered.values()))
+            passed_over.append((first, f"is one of {count} shards, of which {count - len(numbered)} are missing"))
+    return Search(tuple(found), tuple(passed_over))
+
+
+def supplies_from(catalogue: Catalogue, model: CatalogueModel, found: Sequence[Found]) -> dict[str, Supply]:
+    """Choose what to make each part of: full precision first, never 8-bit floats to quantize them again."""
+    supplies: dict[str, Supply] = {}
+    for part in model.family.parts:
+        quantization = quantization_of(catalogue.parts[part], model.width)
+        usable = [one for one in found if one.part == part and (one.layout != "fp8" or quantization is None)]
+        usable = [one for one in usable if catalogue.parts[part].converter or one.layout in ("kohya", "tokenizer")]
+        if usable:
+            best = min(usable, key=_rank)
+            alternative = _alternative(catalogue.parts[part], best)
+            files = tuple(zip(alternative.files, best.files, strict=True))
+            supplies[part] = Supply(part, alternative, files, catalogue.parts[part].converter, quantization)
+    return supplies
+
+
+def missing_parts(catalogue: Catalogue, model: CatalogueModel, supplies: Mapping[str, Supply]) -> list[str]:
+    """Say in words which parts are missing and where to get them."""
+    return [
+        f"{catalogue.parts[part].title}: {preferred.files[0].path} of {preferred.repository}"
+        for part in model.family.parts
+        if part not in supplies
+        for preferred in catalogue.parts[part].alternatives[:1]
+    ]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if is_file(path):
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
+        yield from (Path(folder) / name for name in sorted(names) if is_file(Path(folder) / name))
+
+
+def _take(
+    files: Sequence[Path],
+    parts: Mapping[str, CataloguePart],
+    config: FamilyConfig,
+    found: list[Found],
+    passed_over: list[tuple[Path, str]],
+) -> None:
+    """Recognise the tensors of a file or of the shards of one."""
+    try:
+        entries = [entry for file in files for entry in TensorFile(LocalSource(file)).entries]
+    except LibraryError as error:
+        passed_over.append((files[0], str(error).removeprefix(f"{files[0]} ")))
+        return
+    shapes = {entry.name.removeprefix("model.diffusion_model."): entry.shape for entry in entries}
+    part, layout, problem = _recognised(shapes, files[0], parts, config)
+    if part is None:
+        if problem is not None:
+            passed_over.append((files[0], problem))
+        return
+    precision = _precision(entries)
+    if files[0].suffix == ".gguf":
+        layout = "gguf"
+    elif precision.startswith("F8"):
+        layout = "fp8"
+    found.append(Found(part, layout, precision, tuple(_local(file) for file in files)))
+
+
+def _recognised(
+    shapes: Mapping[str, Shape], file: Path, parts: Mapping[str, CataloguePart], config: FamilyConfig
+) -> tuple[str | None, Layout, str | None]:
+    """Name the part that tensors of these names and shapes are; or say why they are not one, where that is known."""
+    for row in _signatures(config):
+        shape = shapes.get(row.tensor, ())
+        if row.marker not in shapes or len(shape) < 2:
+            continue
+        part = next((name for name, part in parts.items() if part.converter == row.converter), None)
+        if shape[1] == row.inputs and part is not None:
+            return part, row.layout, None
+        if row.converter == "transformer":
+            return None, row.layout, f"is a transformer with {shape[1]} input channels; this model's has {row.inputs}"
+    if any(name.startswith("lora_unet_") or ".lora_" in name for name in shapes):
+        adapters = [
+            name
+            for name, part in parts.items()
+            for target in [part.alternatives[0].files[0].target]
+            if target is not None and target.startswith("adapters/") and Path(target).stem in file.stem.lower()
+        ]
+        if len(adapters) == 1:
+            return adapters[0], "kohya", None
+        return None, "kohya", "is a LoRA, but its name does not say which of this model's adapters it is"
+    return None, "original", None
+
+
+def _signatures(config: FamilyConfig) -> tuple[Signature, ...]:
+    """By part and layout: a tensor that only it has, and the shape along one axis of that or another tensor."""
+    transformer, t5, clip, autoencoder = config.transformer, config.t5, config.clip, config.autoencoder
+    full = isinstance(autoencoder, AutoencoderConfig)
+    latents = autoencoder.z_channels if isinstance(autoencoder, AutoencoderConfig) else autoencoder.latent_channels
+    whole: tuple[Signature, ...] = (
+        Signature(
+            "autoencoder", "original", "encoder.down.0.block.0.conv1.weight", "decoder.conv_in.weight", latents
+        ),
+        Signature(
+            "autoencoder",
+            "diffusers",
+            "encoder.down_blocks.0.resnets.0.conv1.weight",
+            "decoder.conv_in.weight",
+            latents,
+        ),
+    )
+    tiny = (Signature("autoencoder", "original", "encoder.0.weight", "decoder.1.weight", latents),)
+    clip_name, t5_name = (
+        "text_model.embeddings.token_embedding.weight",
+        "encoder.block.0.layer.0.SelfAttention.q.weight",
+    )
+    return (
+        Signature("transformer", "original", "img_in.weight", "img_in.weight", transformer.in_channels),
+        Signature("transformer", "diffusers", "x_embedder.weight", "x_embedder.weight", transformer.in_channels),
+        Signature("t5", "transformers", t5_name, t5_name, t5.d_model),
+        Signature("t5", "gguf", "enc.blk.0.attn_q.weight", "enc.blk.0.attn_q.weight", t5.d_model),
+        Signature("clip", "transformers", clip_name, clip_name, clip.hidden_size),
+        *(whole if full else tiny),
+        # TAEF1 in diffusers' layout: the clamp in front is a layer there or not, depending on who wrote the file.
+        Signature("preview_decoder", "diffusers", "decoder.layers.0.weight", "decoder.layers.0.weight", latents),
+        Signature("preview_decoder", "diffusers", "decoder.layers.1.weight", "decoder.layers.1.weight", latents),
+        Signature("preview_decoder", "original", "decoder.1.weight", "decoder.1.weight", latents),
+    )
+
+
+def _precision(entries: Sequence[TensorEntry]) -> str:
+    sizes: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        sizes[entry.dtype] += entry.stop - entry.start
+    return max(sizes, key=lambda dtype: sizes[dtype], default="")
+
+
+def _rank(found: Found) -> tuple[int, str]:
+    order = 0 if found.precision in _FULL else 1 if found.precision == "Q8_0" else 2 if found.layout == "gguf" else 3
+    return order, str(found.files[0].path)
+
+
+def _alternative(part: CataloguePart, found: Found) -> Alternative:
+    """Describe found files as an alternative; they are kept as they are where the catalogue's of that layout are."""
+    targets: list[str | None] = [None] * len(found.files)
+    kept = [one for one in part.alternatives if one.kept and one.layout == found.layout]
+    if found.layout == "tokenizer":
+        folder = Path(str(kept[0].files[0].target)).parent
+        targets = [f"{folder.as_posix()}/{_tokenizer_name(file.path)}" for file in found.files]
+    elif same := [one for one in kept if len(one.files) == len(found.files)]:
+        targets = [file.target for file in same[0].files]
+    files = tuple(
+        CatalogueFile(file.path.name, file.size, target=target)
+        for file, target in zip(found.files, targets, strict=True)
+    )
+    return Alternative(
+        "on this machine", "", found.layout, "", f"{found.precision} from {found.files[0].path}", files
+    )
+
+
+def _tokenizer_name(path: Path) -> str:
+    return path.name if path.name in ("vocab.json", "merges.txt") else "tokenizer.json"
+
+
+def _tokenizer(file: Path, parts: Mapping[str, CataloguePart]) -> list[Found]:
+    """Recognise T5's or CLIP's tokenizer."""
+    if file.name == "vocab.json" and is_file(merges := file.with_name("merges.txt")):
+        files, kind = (file, merges), "BPE"
+    elif file.name.endswith("tokenizer.json") and file.stat().st_size < 64 << 20:
+        files, kind = (file,), _tokenizer_kind(file)
+    else:
+        return []
+    wanted = {"BPE": "tokenizer_clip/", "Unigram": "tokenizer_t5/"}.get(kind, "-")
+    for name, part in parts.items():
+        if str(part.alternatives[0].files[0].target).startswith(wanted):
+            return [Found(name, "tokenizer", "", tuple(_local(one) for one in files))]
+    return []
+
+
+def _tokenizer_kind(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["model"]["type"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _local(path: Path) -> LocalFile:
+    """Describe a file; a hub's cache calls the contents of large files by their sha256."""
+    blob = path.resolve().name
+    digest = blob if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", blob) else None
+    return LocalFile(path.absolute(), path.stat().st_size, digest)
+
+
+def _why_not(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(_DRAW_THINGS))
+    except OSError:
+        start = b""
+    if start == _DRAW_THINGS:
+        return (
+            "is in Draw Things' own format, which cannot be read; use the safetensors file that it was imported from"
+        )
+    return "may be a pickle, which can run foreign code and is never opened; use a safetensors or GGUF file"
