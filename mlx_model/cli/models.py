@@ -8,15 +8,15 @@ from typing import Any
 
 import typer
 
-from mlx_model.cli.report import reporting
-from mlx_model.cli.transfer import transferring
+from mlx_model.cli.report import Report, reporting
+from mlx_model.cli.transfer import Transfer, transferring
 from mlx_model.library.catalogue import Catalogue, CatalogueModel, load_catalogue, model_named, models_of
 from mlx_model.library.conversion import Conversion
 from mlx_model.library.disk import size_text
 from mlx_model.library.endpoint import endpoint_from_environment
 from mlx_model.library.errors import LibraryError
 from mlx_model.library.export import export
-from mlx_model.library.folders import models_folder
+from mlx_model.library.folders import find_model, models_folder
 from mlx_model.library.hub import Hub
 from mlx_model.library.install import Order, install
 from mlx_model.library.progress import Control, Work
@@ -25,7 +25,7 @@ from mlx_model.library.record import Record
 from mlx_model.library.released_files import Found, Search, missing_parts, search, supplies_from
 from mlx_model.library.supply import Choice, Supply, can_do_without_account
 from mlx_model.library.tensor_files import TensorFile
-from mlx_model.library.tokens import Token, find_token, forget_token, keep_token
+from mlx_model.library.tokens import Token, checked_token, find_token, forget_token, keep_token
 from mlx_model.library.upkeep import Finding, installed_folder, remove, repair, verify, verify_sources
 from mlx_model.weights.config import ModelConfig, QuantizationConfig
 
@@ -38,7 +38,7 @@ def convert(
     quantization: QuantizationConfig | None,
     *,
     control: Control | None = None,
-    report: Callable[[int, int], None] = lambda _done, _total: None,
+    report: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert released files into a part; MLX is loaded here, and only if there is something to convert."""
     from mlx_model.weights.convert import convert_part
@@ -64,9 +64,8 @@ def install_model(name: str, *, yes: bool, choice: Choice, as_json: bool) -> Non
             f"ace models install {name} --without-account"
         )
     order = Order(catalogue, model, models_folder(), _accepted(catalogue, model, yes, as_json), choice)
-    with transferring(as_json, hint) as (report, work), connect(work) as hub:
-        record = install(order, hub, convert, work)
-        _tell_installed(report.event, order, record, as_json)
+    with transferring(as_json, hint) as transfer, connect(transfer.work) as hub:
+        _tell_installed(transfer, order, install(order, hub, convert, transfer.work))
 
 
 def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool, as_json: bool) -> None:
@@ -85,8 +84,7 @@ def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool
         passed_over = {path: why for found in searches.values() for path, why in found.passed_over}
         for file, why in passed_over.items():
             report.event("passed_over", {"file": str(file), "text": why})
-        if not as_json:
-            _print_search(searches)
+        report.say(*_search_in_words(searches))
         if model is None:
             raise LibraryError(_what_could_be_made(catalogue, searches, path))
         supplies = supplies_from(catalogue, model, searches[model.family_name].found)
@@ -105,97 +103,94 @@ def _make_of(
 ) -> None:
     accepted = _accepted(catalogue, model, yes, as_json)
     order = Order(catalogue, model, models_folder(), accepted, local=supplies)
-    with transferring(as_json) as (report, work), connect(work) as hub:
-        record = install(order, hub, convert, work)
-        _tell_installed(report.event, order, record, as_json)
+    with transferring(as_json) as transfer, connect(transfer.work) as hub:
+        _tell_installed(transfer, order, install(order, hub, convert, transfer.work))
 
 
 def verify_model(name: str, *, full: bool, as_json: bool) -> None:
     """Compare a model with its record, and with ``full`` its sources too."""
-    with transferring(as_json) as (report, work):
+    with transferring(as_json) as transfer:
         folder = installed_folder(models_folder(), name)
         record = Record.load(folder)
-        findings = verify(folder, record, work)
+        findings = verify(folder, record, transfer.work)
         if full:
-            with connect(work) as hub:
-                findings += verify_sources(hub, record, work)
-        unchecked = [part.part for part in record.parts if not part.digests_checked]
-        _tell_findings(report.event, findings, as_json)
+            with connect(transfer.work) as hub:
+                findings += verify_sources(hub, record, transfer.work)
+        _tell_findings(transfer.report, findings)
         if findings:
             raise LibraryError(f"{name} is damaged ({_count(findings)}); mend it with: ace models repair {name}")
-        facts = {"model": name, "files": len(list(record.files)), "bytes": record.size, "unchecked": unchecked}
-        report.event("done", facts)
-        if not as_json:
-            typer.echo(f"{name} is whole: {facts['files']} files, {size_text(record.size)}, all as recorded")
-            if unchecked and not full:
-                typer.echo(
-                    f"note: the sources of {', '.join(unchecked)} were read in more than one go or had no digest, so "
-                    "it was not compared; --full reads them again"
-                )
+        files, unchecked = len(list(record.files)), [part.part for part in record.parts if not part.digests_checked]
+        note = (
+            f"note: the sources of {', '.join(unchecked)} were read in more than one go or had no digest, so it was "
+            "not compared; --full reads them again"
+        )
+        transfer.done(
+            {"model": name, "files": files, "bytes": record.size, "unchecked": unchecked},
+            f"{name} is whole: {files} files, {size_text(record.size)}, all as recorded",
+            *([note] if unchecked and not full else []),
+        )
 
 
 def repair_model(name: str, *, as_json: bool) -> None:
     """Mend a model."""
-    with transferring(as_json) as (report, work), connect(work) as hub:
-        findings = repair(models_folder(), name, load_catalogue(), hub, convert, work)
-        _tell_findings(report.event, findings, as_json)
-        report.event("done", {"model": name, "mended": [finding.path for finding in findings]})
-        if not as_json:
-            typer.echo(f"{name} is whole; {_count(findings)} mended" if findings else f"{name} was whole already")
+    with transferring(as_json) as transfer, connect(transfer.work) as hub:
+        findings = repair(models_folder(), name, load_catalogue(), hub, convert, transfer.work)
+        _tell_findings(transfer.report, findings)
+        transfer.done(
+            {"model": name, "mended": [finding.path for finding in findings]},
+            f"{name} is whole; {_count(findings)} mended" if findings else f"{name} was whole already",
+        )
 
 
 def remove_model(name: str, *, yes: bool, as_json: bool) -> None:
     """Remove a model."""
-    with transferring(as_json) as (report, work):
+    with transferring(as_json, steered=False) as transfer:
         if not yes and not _asks(as_json):
             raise LibraryError(f"add --yes to remove {name}: there is no terminal to ask on")
         if not yes and not typer.confirm(f"Remove {name}?", err=True):
             raise LibraryError(f"{name} stays")
-        removed = remove(models_folder(), name, work)
-        facts = {"model": name, "freed": removed.freed, "shared": removed.shared, "left": list(removed.left)}
-        report.event("done", facts)
-        if not as_json:
-            shared = f"; {size_text(removed.shared)} stay, other models use them" if removed.shared else ""
-            typer.echo(f"{name} is removed, {size_text(removed.freed)} are free again{shared}")
-            if removed.left:
-                typer.echo(f"note: files that are not of the model stay: {', '.join(removed.left[:5])}")
+        removed = remove(models_folder(), name, transfer.work)
+        shared = f"; {size_text(removed.shared)} stay, other folders use them" if removed.shared else ""
+        left = [f"note: files that are not of the model stay: {', '.join(removed.left[:5])}"] if removed.left else []
+        transfer.done(
+            {"model": name, "freed": removed.freed, "shared": removed.shared, "left": list(removed.left)},
+            f"{name} is removed, {size_text(removed.freed)} are free again{shared}",
+            *left,
+        )
 
 
 def show_where(name: str | None, *, as_json: bool) -> None:
     """Print the folder of a model, or that of all models."""
-    from mlx_model.library.folders import find_model
-
     with reporting(as_json) as report:
         folder = find_model(name) if name is not None else models_folder()
         report.event("done", {"folder": str(folder)})
-        if not as_json:
-            typer.echo(folder)
+        report.say(str(folder))
 
 
 def export_model(name: str, target: Path, *, as_json: bool) -> None:
     """Write a model as a folder that can be published."""
-    with transferring(as_json) as (report, work):
+    with transferring(as_json) as transfer:
         folder = installed_folder(models_folder(), name)
-        files = export(folder, Record.load(folder), target, load_catalogue(), work)
-        report.event("done", {"model": name, "folder": str(target), "files": [file.as_posix() for file in files]})
-        if not as_json:
-            typer.echo(f"{name} is written to {target}; read its README.md before you publish it")
+        files = export(folder, Record.load(folder), target, load_catalogue(), transfer.work)
+        transfer.done(
+            {"model": name, "folder": str(target), "files": [file.as_posix() for file in files]},
+            f"{name} is written to {target}; read its README.md before you publish it",
+        )
 
 
 def log_in(*, as_json: bool) -> None:
     """Ask for a token, check it with the hub, and keep it in the keychain."""
     endpoint = endpoint_from_environment()
-    with transferring(as_json, steered=False) as (report, work):  # standard input brings the token
+    with transferring(as_json, steered=False) as transfer:  # standard input brings the token
         if sys.stdin.isatty():
             secret = str(typer.prompt(f"Token (from {endpoint}/settings/tokens)", hide_input=True, err=True))
         else:
             secret = sys.stdin.readline()
-        with Hub(Token(secret.strip(), "that was entered"), endpoint, on_wait=work.meter.waits) as hub:
-            name = hub.who(work.control)
-        keep_token(endpoint, secret)
-        report.event("done", {"account": name, "hub": endpoint})
-        if not as_json:
-            typer.echo(f"logged in as {name}; the token is in the keychain")
+        token = Token(checked_token(secret), "that was entered")
+        with Hub(token, endpoint, on_wait=transfer.work.meter.waits) as hub:
+            name = hub.who(transfer.work.control)
+        keep_token(endpoint, token.secret)
+        transfer.done({"account": name, "hub": endpoint}, f"logged in as {name}; the token is in the keychain")
 
 
 def log_out(*, as_json: bool) -> None:
@@ -204,8 +199,7 @@ def log_out(*, as_json: bool) -> None:
     with reporting(as_json) as report:
         forget_token(endpoint)
         report.event("done", {"hub": endpoint})
-        if not as_json:
-            typer.echo("the token is not in the keychain any more")
+        report.say("the token is not in the keychain any more")
 
 
 def _asks(as_json: bool) -> bool:
@@ -224,8 +218,8 @@ def _accepted(catalogue: Catalogue, model: CatalogueModel, yes: bool, as_json: b
     return frozenset(accepted)
 
 
-def _tell_installed(event: Callable[[str, Any], None], order: Order, record: Record, as_json: bool) -> None:
-    sources = {
+def _tell_installed(transfer: Transfer, order: Order, record: Record) -> None:
+    parts = {
         part.part: {
             "alternative": part.alternative,
             "from": [source.title for source in part.sources],
@@ -233,31 +227,32 @@ def _tell_installed(event: Callable[[str, Any], None], order: Order, record: Rec
         }
         for part in record.parts
     }
-    folder = str(order.folder)
-    event("done", {"model": record.name, "folder": folder, "bytes": record.size, "parts": sources})
-    if not as_json:
-        typer.echo(f"{record.name} is installed in {folder} ({size_text(record.size)})")
+    transfer.done(
+        {"model": record.name, "folder": str(order.folder), "bytes": record.size, "parts": parts},
+        f"{record.name} is installed in {order.folder} ({size_text(record.size)})",
+    )
 
 
-def _tell_findings(event: Callable[[str, Any], None], findings: Sequence[Finding], as_json: bool) -> None:
+def _tell_findings(report: Report, findings: Sequence[Finding]) -> None:
     for finding in findings:
-        event("finding", {"part": finding.part, "file": finding.path, "text": finding.problem})
-        if not as_json:
-            typer.echo(f"{finding.path} {finding.problem}")
+        report.event("finding", {"part": finding.part, "file": finding.path, "text": finding.problem})
+        report.say(f"{finding.path} {finding.problem}")
 
 
 def _count(findings: Sequence[Finding]) -> str:
     return "1 file" if len(findings) == 1 else f"{len(findings)} files"
 
 
-def _print_search(searches: dict[str, Search]) -> None:
-    shown: set[str] = set()
-    for found in searches.values():
-        lines = [_found_in_words(one) for one in found.found] + [f"{path} {why}" for path, why in found.passed_over]
-        for line in lines:
-            if line not in shown:
-                typer.echo(line)
-                shown.add(line)
+def _search_in_words(searches: dict[str, Search]) -> list[str]:
+    lines = [
+        line
+        for found in searches.values()
+        for line in [
+            *(_found_in_words(one) for one in found.found),
+            *(f"{path} {why}" for path, why in found.passed_over),
+        ]
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def _found_in_words(found: Found) -> str:

@@ -51,6 +51,13 @@ class Report:
         if self._json:
             self._line(name, facts)
 
+    def say(self, *sentences: str) -> None:
+        """Tell people, and no programs, something on standard output."""
+        self._end_bar()
+        if not self._json:
+            for sentence in sentences:
+                print(_encodable(sentence, self._out), file=self._out, flush=True)
+
     def result(self, facts: Mapping[str, Any], sentence: str) -> None:
         """Tell of something that was done."""
         self._end_bar()

@@ -6,10 +6,10 @@ changes nothing: the transfer goes on. Ctrl-C and SIGTERM cancel; what is here i
 
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Final, TextIO
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mlx_model.cli.report import Report, say_error
 from mlx_model.library.disk import size_text
@@ -23,9 +23,30 @@ if TYPE_CHECKING:
 _TICK_SECONDS: Final = 0.25
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """A long piece of work that is told while it goes on, by a thread of its own."""
+
+    report: Report
+    work: Work
+    _ended: threading.Event
+    _telling: threading.Thread
+
+    def done(self, facts: Mapping[str, Any], *sentences: str) -> None:
+        """Tell that it is done: the last line for programs, sentences for people."""
+        self.stop_telling()
+        self.report.event("done", facts)
+        self.report.say(*sentences)
+
+    def stop_telling(self) -> None:
+        """Say a last time how far it is, and no more after that."""
+        self._ended.set()
+        self._telling.join()
+
+
 @contextmanager
-def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -> Generator[tuple[Report, Work]]:
-    """Hand out a report and the means to do long work, which is told and steered meanwhile.
+def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -> Generator[Transfer]:
+    """Hand out a transfer, which is told and (with ``steered``, by programs) steered meanwhile.
 
     An error becomes its sentence and exit code 2, a gated repository its three steps and ``gated_hint``; a cancelled
     transfer ends with 130, or 143 where the program was told to end.
@@ -33,32 +54,22 @@ def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -
     report, ended = Report(as_json), threading.Event()
     work = Work(Control(), Meter(), report.warning)
     telling = threading.Thread(target=_tell, args=(report, as_json, work, ended), daemon=True)
+    transfer = Transfer(report, work, ended, telling)
     telling.start()
     if as_json and steered and not sys.stdin.isatty():
         threading.Thread(target=_obey, args=(sys.stdin, work.control), daemon=True).start()
-
-    def stop_telling() -> None:
-        ended.set()
-        telling.join()
-
     try:
-        yield report, work
-        stop_telling()
-    except GatedRepository as error:
-        stop_telling()
-        steps = [*error.steps, *([gated_hint] if gated_hint else [])]
-        report.event("steps", {"page": error.page, "steps": list(error.steps), "otherwise": gated_hint or None})
-        report.error(str(error))
-        for number, step in enumerate(steps, 1):
-            sys.stderr.write(f"  {number}. {step}\n" if step != gated_hint else f"  {step}\n")
-        raise SystemExit(2) from None
+        yield transfer
     except RequestError as error:
-        stop_telling()
-        report.error(str(error))
+        transfer.stop_telling()
+        if isinstance(error, GatedRepository):
+            _tell_steps(report, error, gated_hint)
+        else:
+            report.error(str(error))
         raise SystemExit(2) from None
     except (Cancelled, KeyboardInterrupt, SystemExit) as error:
         work.control.cancel()
-        stop_telling()
+        transfer.stop_telling()
         if isinstance(error, SystemExit) and error.code in (0, 1, 2):
             raise
         report.event("cancelled", {"text": "cancelled; what is here is kept"})
@@ -66,8 +77,16 @@ def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -
             say_error("cancelled; what is here is kept, start again to go on")
         raise SystemExit(error.code if isinstance(error, SystemExit) else 130) from None
     finally:
-        ended.set()
+        transfer.stop_telling()
         report.close()
+
+
+def _tell_steps(report: Report, error: GatedRepository, hint: str) -> None:
+    """Say how to get into a gated repository, and how to do without it."""
+    report.event("steps", {"page": error.page, "steps": list(error.steps), "otherwise": hint or None})
+    report.error(str(error))
+    lines = [f"  {number}. {step}" for number, step in enumerate(error.steps, 1)] + ([f"  {hint}"] if hint else [])
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def _tell(report: Report, as_json: bool, work: Work, ended: threading.Event) -> None:

@@ -29,12 +29,31 @@ class WrittenFile(Protocol):
         ...
 
 
+class ReadSource(Protocol):
+    """A source that was read; ``sha256`` is what its bytes hash to, None after a pass that was interrupted."""
+
+    @property
+    def header_sha256(self) -> str:
+        """The digest of its header."""
+        ...
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest of all of it."""
+        ...
+
+
 class Conversion(Protocol):
     """What came of a conversion; ``digests_checked``: every source was read in one go and had its digest."""
 
     @property
     def files(self) -> Sequence[WrittenFile]:
         """The files."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[ReadSource]:
+        """The sources, in their order."""
         ...
 
     @property
@@ -60,7 +79,7 @@ class Convert(Protocol):
         quantization: QuantizationConfig | None,
         *,
         control: Control | None = None,
-        report: Callable[[int, int], None] = ...,
+        report: Callable[[int, int], None] | None = None,
     ) -> Conversion:
         """Convert; ``report`` is told the bytes of the sources that are done, and all of them."""
         ...

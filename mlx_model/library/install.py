@@ -152,9 +152,10 @@ def _converted(
     tensors = [tensor_file(origin, hub, work) for _, origin in supply.files]
     if supply.converter is None:  # not from a catalogue that was read, which is checked
         raise LibraryError(f"{supply.part} cannot be converted; choose another source for it")
-    made = convert(
-        supply.converter, tensors, folder, config, supply.quantization, control=work.control, report=report
-    )
+    with writing(folder, supply.part):
+        made = convert(
+            supply.converter, tensors, folder, config, supply.quantization, control=work.control, report=report
+        )
     work.meter.reached(before + supply.size)
     return PartRecord(
         supply.part,
@@ -162,8 +163,8 @@ def _converted(
         supply.quantization,
         made.digests_checked,
         tuple(
-            source_record(origin, header_sha256=file.header_sha256)
-            for (_, origin), file in zip(supply.files, tensors, strict=True)
+            source_record(origin, source.sha256, source.header_sha256)
+            for (_, origin), source in zip(supply.files, made.sources, strict=True)
         ),
         tuple(FileRecord(file.name, file.size, file.sha256) for file in made.files),
     )
@@ -301,7 +302,9 @@ def _require_room(order: Order, missing: list[Supply], record: Record) -> None:
 
 
 def _sources_in_words(supplies: list[Supply]) -> str:
-    titles = [supply.files[0][1].title for supply in supplies if not supply.alternative.kept]
+    origins = [supply.files[0][1] for supply in supplies if not supply.alternative.kept]
+    # The config is published with the model, so it names no folder of this machine.
+    titles = [origin.title if isinstance(origin, RemoteFile) else origin.path.name for origin in origins]
     return "made of " + ", ".join(titles) if titles else "kept as released"
 
 

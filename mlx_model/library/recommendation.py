@@ -8,8 +8,6 @@ from typing import Final
 from mlx_model.library.catalogue import CatalogueModel
 
 _SMALL_MACHINE: Final = 36 << 30
-_SPARE: Final = 0.9
-"""Of what can be used: a model that fits only with its parts in turn must leave some of it."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,15 @@ def usable_bytes(memory: int) -> int:
 def recommended(models: Sequence[CatalogueModel], memory: int) -> Recommendation | None:
     """Return the model with the most bits that fits a machine with so many bytes of memory, or None.
 
-    One fits if the text encoders can be read beside the transformer; where none does, if its parts fit in turn.
+    One fits if the text encoders can be read beside the transformer. Where none does, the smallest is recommended
+    for small pictures, if its parts fit in turn.
     """
     usable = usable_bytes(memory)
     if at_ease := [model for model in models if model.memory <= usable]:
         return Recommendation(max(at_ease, key=lambda model: model.memory), small_pictures=False)
-    if in_turn := [model for model in models if model.memory_small <= usable * _SPARE]:
-        return Recommendation(max(in_turn, key=lambda model: model.memory_small), small_pictures=True)
+    smallest = min(models, key=lambda model: model.memory_small, default=None)
+    if smallest is not None and smallest.memory_small <= usable:
+        return Recommendation(smallest, small_pictures=True)
     return None
 
 

@@ -40,9 +40,7 @@ class SourceRecord:
     @property
     def content(self) -> str | None:
         """What names the content: its digest, git's name for it, or its commit and path; None where nothing does."""
-        if self.sha256 is not None:
-            return self.sha256
-        return None if self.remote is None else content_of(self.remote)
+        return self.sha256 if self.remote is None else content_of(self.remote)
 
 
 @dataclass(frozen=True)

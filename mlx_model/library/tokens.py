@@ -37,15 +37,15 @@ def find_token(endpoint: str) -> Token | None:
     ours = same_origin(endpoint, endpoint_from_environment())
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if ours and (secret := os.environ.get(name, "").strip()):
-            return Token(_checked(secret), f"in {name}")
+            return Token(checked_token(secret), f"in {name}")
     try:
         secret = keyring.get_password(SERVICE, _host(endpoint)) if _has_keychain() else None
     except KeyringError:  # locked, or refused by the person: as good as none
         secret = None
     if secret:
-        return Token(_checked(secret), "in the keychain")
+        return Token(checked_token(secret), "in the keychain")
     if ours and (secret := get_token()):
-        return Token(_checked(secret), "of the hub's own login on this machine")
+        return Token(checked_token(secret), "of the hub's own login on this machine")
     return None
 
 
@@ -55,7 +55,7 @@ def keep_token(endpoint: str, secret: str) -> None:
     Raises:
         LibraryError: it does not look like a token, or there is no keychain.
     """
-    secret = _checked(secret.strip())
+    secret = checked_token(secret)
     if not _has_keychain():
         raise LibraryError(_NO_KEYCHAIN)
     try:
@@ -90,8 +90,15 @@ def _has_keychain() -> bool:
     return bool(usable) and len(usable) == len(backends)
 
 
-def _checked(secret: str) -> str:
-    """Return the token if it can be one; it goes into a header, where other characters would be an attack."""
+def checked_token(secret: str) -> str:
+    """Return the token, without what stands around it, if it can be one.
+
+    It goes into a header, where other characters would be an attack.
+
+    Raises:
+        LibraryError: it does not look like a token.
+    """
+    secret = secret.strip()
     if not (8 <= len(secret) <= 4096 and secret.isascii() and secret.isprintable() and " " not in secret):
         raise LibraryError("that is not an access token: it is one word of letters and digits, such as hf_…")
     return secret

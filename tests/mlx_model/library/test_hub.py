@@ -243,6 +243,32 @@ def test_where_the_token_comes_from(monkeypatch: pytest.MonkeyPatch, keychain: M
     assert keychain.secrets == {}
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "goes_to", "not_to"),
+    [
+        (None, "https://huggingface.co", "https://mirror.example"),
+        ("https://mirror.example", "https://mirror.example", "https://huggingface.co"),
+        ("https://mirror.example", "https://mirror.example/", "http://mirror.example"),
+        ("https://mirror.example:8443", "https://mirror.example:8443", "https://mirror.example"),
+        (None, "https://huggingface.co", "https://huggingface.co.example"),
+    ],
+)
+def test_a_token_of_the_environment_goes_to_the_hub_it_belongs_to_only(
+    endpoint: str | None, goes_to: str, not_to: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The public hub, or the one that HF_ENDPOINT names beside it; so does the login of the hub's own client."""
+    if endpoint is not None:
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    assert getattr(find_token(goes_to), "secret", None) == SECRET
+    assert find_token(not_to) is None
+    monkeypatch.delenv("HF_TOKEN")
+    (tmp_path / "login").write_text(SECRET)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "login"))
+    assert getattr(find_token(goes_to), "origin", None) == "of the hub's own login on this machine"
+    assert find_token(not_to) is None
+
+
 @pytest.mark.parametrize("text", ["", "two words", "hf_x\r\nHost: evil", "kurz", "hf_ünicode_text", "x" * 5000])
 def test_what_cannot_be_a_token_is_not_kept(text: str, keychain: MemoryKeychain) -> None:
     with pytest.raises(LibraryError, match="not an access token"):
