@@ -121,7 +121,7 @@ def ace(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def start(environment: dict[str, str], *arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "tests.plain_ace", "models", *arguments]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
     return subprocess.Popen(command, env=environment, cwd=ROOT, **pipes)
 
 

@@ -347,7 +347,11 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(
 ) -> None:
     publish(server)
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
+
+    def nearly_full(_: object) -> object:
+        return usage._replace(free=10_000_000)
+
+    monkeypatch.setattr(disk.shutil, "disk_usage", nearly_full)
     with pytest.raises(DiskFull, match=r"small-fft-4bit .* needs .* but only 10.0 MB are free"):
         install(order(), hub, plain_convert, Work())
     assert server.sent() == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,9 @@ def hub_cache(folder: Path) -> Path:
 
 @pytest.mark.parametrize("lay_out", [comfy_folder, hub_cache])
 def test_a_model_is_made_of_what_is_there_with_no_network(
-    lay_out: object, server: HubServer, hub: Hub, catalogue: Catalogue, tmp_path: Path
+    lay_out: Callable[[Path], Path], server: HubServer, hub: Hub, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    place = lay_out(tmp_path / "place") if callable(lay_out) else tmp_path
+    place = lay_out(tmp_path / "place")
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     model = model_named(catalogue, NAME)
     supplies = supplies_from(catalogue, model, search(place, catalogue, "small-fft").found)

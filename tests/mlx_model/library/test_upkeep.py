@@ -15,6 +15,7 @@ from mlx_model.library.hub import Hub
 from mlx_model.library.install import Order, install
 from mlx_model.library.progress import Work
 from mlx_model.library.record import Record
+from mlx_model.library.released_files import search, supplies_from
 from mlx_model.library.upkeep import installed_folder, remove, repair, verify, verify_sources
 from tests.hub_server import Fault, HubServer
 from tests.released_models import (
@@ -316,11 +317,31 @@ def test_a_published_folder_that_lies_is_refused(
     assert "converted instead" in told[0]
 
 
+def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
+    server: HubServer, hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    usb = tmp_path / "usb"
+    usb.mkdir()
+    for files in RELEASED.values():
+        for name, data in files.items():
+            (usb / Path(name).name).write_bytes(data)
+    model = model_named(catalogue, NAME)
+    supplies = supplies_from(catalogue, model, search(usb, catalogue, "small-fft").found)
+    order = Order(catalogue, model, models, frozenset(model.family.licences), local=supplies)
+    record = install(order, hub, plain_convert, Work())
+    spoil(models / NAME / "modulation.safetensors")
+    usb.rename(tmp_path / "unplugged")
+    with pytest.raises(LibraryError, match="was made from .*, which is not there any more; bring it back, or remove"):
+        repair(models, NAME, catalogue, hub, plain_convert, Work())
+    (tmp_path / "unplugged").rename(usb)
+    repair(models, NAME, catalogue, hub, plain_convert, Work())
+    assert verify(models / NAME, record, Work()) == []
+    assert server.requests == []
+
+
 def test_an_export_names_no_place_of_this_machine(
     hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    from mlx_model.library.released_files import search, supplies_from
-
     usb = tmp_path / "usb-disk-of-ann"
     usb.mkdir()
     for files in RELEASED.values():
