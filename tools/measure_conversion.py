@@ -1,6 +1,6 @@
 """Measure the memory and the disk that a conversion takes, on a model with the full size's own tensors.
 
-    python tools/measure_conversion.py [--part transformer] [--doubles 1] [--singles 2] [--layers 1] [--bits 4] [--far]
+    python tools/measure_conversion.py [--part transformer] [--doubles 1] [--singles 2] [--layers 1] [--far]
 
 A source file in the released layout is written, with as many blocks as asked for and random numbers, and converted in
 a process of its own: peak memory is that process's beyond what it had after loading. With ``--far`` the file is read
@@ -69,12 +69,13 @@ def convert(options: argparse.Namespace) -> None:
     config = full_size(options.part, options.doubles, options.singles, options.layers)
     before, began = peak_memory(), time.perf_counter()
     packing = QuantizationConfig(options.group_size, options.bits)
-    with Hub(endpoint=options.child if options.far else None) as hub:
-        if options.far:
-            source = RemoteSource(hub, hub.describe(REPOSITORY, [NAME])[0])
-        else:
-            source = LocalSource(Path(options.child))
-        converted = convert_part(options.part, [TensorFile(source)], options.folder, config, packing)
+    if options.far:
+        with Hub(endpoint=options.child) as hub:
+            far = TensorFile(RemoteSource(hub, hub.describe(REPOSITORY, [NAME])[0]))
+            converted = convert_part(options.part, [far], options.folder, config, packing)
+    else:
+        near = TensorFile(LocalSource(Path(options.child)))
+        converted = convert_part(options.part, [near], options.folder, config, packing)
     assert converted.digests_checked == options.far
     print(json.dumps({"memory": peak_memory() - before, "seconds": time.perf_counter() - began}))
 

@@ -30,7 +30,7 @@ Scope = Literal["all", "modulation", "blocks"]
 
 @dataclass(frozen=True)
 class Measured:
-    """A packing: the velocity's relative error (L2, mean over noise levels), and the bytes of the transformer's files.
+    """A packing: the velocity's relative error (L2, mean of noise levels), and the bytes of the transformer's files.
 
     ``full_size`` are their bytes without quantization.
     """

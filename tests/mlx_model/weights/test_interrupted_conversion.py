@@ -43,7 +43,9 @@ def sha256(path: Path) -> str:
 def test_the_digest_is_compared_and_told(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     source = opened(TRANSFORMER, sha256(TRANSFORMER))
-    converted = convert_part("transformer", [source], tmp_path, FFT, FOUR_BITS, report=lambda *p: told.append(p))
+    converted = convert_part(
+        "transformer", [source], tmp_path, FFT, FOUR_BITS, report=lambda a, b: told.append((a, b))
+    )
     assert converted.digests_checked
     (read,) = converted.sources
     assert (read.title, read.size, read.sha256) == (str(TRANSFORMER), TRANSFORMER.stat().st_size, sha256(TRANSFORMER))
