@@ -159,7 +159,10 @@ class PreviewConfig:
 
 @dataclass(frozen=True)
 class QuantizationConfig:
-    """Affine quantization of linear layers in MLX's own packing."""
+    """Affine quantization of linear layers in MLX's own packing.
+
+    In a model's config it only describes: how a layer is packed is read from the shapes of its tensors.
+    """
 
     group_size: int
     bits: int

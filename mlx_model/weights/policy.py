@@ -57,7 +57,10 @@ POLICY: Final = (
 
 def keeping(part: Part, name: str) -> Keeping:
     """Return what the policy does with a tensor; LookupError for one that no rule knows."""
-    return next(rule.keeping for rule in POLICY if rule.part == part and rule.names.search(name))
+    for rule in POLICY:
+        if rule.part == part and rule.names.search(name):
+            return rule.keeping
+    raise LookupError(f"no rule of the policy knows {name} of the part {part}")
 
 
 def fills_groups(shape: tuple[int, ...], group_size: int) -> bool:
