@@ -23,7 +23,7 @@ from mlx_model.library.progress import Control, Work
 from mlx_model.library.recommendation import memory_bytes, recommended
 from mlx_model.library.record import Record
 from mlx_model.library.released_files import Found, Search, missing_parts, search, supplies_from
-from mlx_model.library.supply import Choice, Supply, can_do_without_account
+from mlx_model.library.supply import Choice, can_do_without_account
 from mlx_model.library.tensor_files import TensorFile
 from mlx_model.library.tokens import Token, checked_token, find_token, forget_token, keep_token
 from mlx_model.library.upkeep import Finding, installed_folder, remove, repair, verify, verify_sources
@@ -95,15 +95,10 @@ def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool
             raise LibraryError(
                 f"{model.name} lacks {'; '.join(missing)}; put them there, or add --fetch-missing to fetch them"
             )
-    _make_of(catalogue, model, supplies, yes, as_json)
-
-
-def _make_of(
-    catalogue: Catalogue, model: CatalogueModel, supplies: dict[str, Supply], yes: bool, as_json: bool
-) -> None:
     accepted = _accepted(catalogue, model, yes, as_json)
     order = Order(catalogue, model, models_folder(), accepted, local=supplies)
-    with transferring(as_json) as transfer, connect(transfer.work) as hub:
+    # With nothing to fetch, the keychain is not asked for a token either.
+    with transferring(as_json) as transfer, connect(transfer.work) if missing else Hub() as hub:
         _tell_installed(transfer, order, install(order, hub, convert, transfer.work))
 
 

@@ -253,9 +253,7 @@ def _safetensors(source: Source, header: bytes) -> Headed:
         raise Damaged(f"{source.title} has a header that cannot be read; fetch or copy it again") from error
     if not isinstance(values, dict):
         raise Damaged(f"{source.title} has a header that is not a table")
-    metadata = values.pop("__metadata__", None)
-    if metadata is None:  # MLX writes null where there is none
-        metadata = {}
+    metadata = values.pop("__metadata__", None) or {}  # MLX writes null where there is nothing to say
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise Damaged(f"{source.title} says unreadable things about itself")
     entries = [_entry(source, str(name), value, len(header)) for name, value in values.items()]

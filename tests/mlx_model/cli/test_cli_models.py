@@ -121,8 +121,12 @@ def ace(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def start(environment: dict[str, str], *arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "tests.plain_ace", "models", *arguments]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-    return subprocess.Popen(command, env=environment, cwd=ROOT, **pipes)
+    more.setdefault("stdin", subprocess.PIPE)
+    more.setdefault("stderr", subprocess.PIPE)
+    process: subprocess.Popen[bytes] = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, **more
+    )
+    return process
 
 
 def wait_for(stream: IO[bytes] | None, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
