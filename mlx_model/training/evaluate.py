@@ -192,13 +192,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     errors = Console(stderr=True)
     reports: list[TaskReport] = []
+    controlled = given.scenes if given.controls is None else given.controls
     seeds = range(given.seed * _SEEDS_APART, given.seed * _SEEDS_APART + given.scenes)
     try:
         painter = Painter(find_model(given.model), given.steps)
         networks = {"trained": painter.trained(), "untrained": painter.untrained(given.seed)}
         for task in given.task or TASKS:
             with errors.status(task):
-                reports.append(evaluate_task(task, painter, networks, seeds, given.controls, given.save, given.side))
+                reports.append(evaluate_task(task, painter, networks, seeds, controlled, given.save, given.side))
     except RequestError as error:
         errors.print(str(error), markup=False, style="red")
         return 2
@@ -222,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--task", action="append", choices=TASKS, help="only this task; may be given several times")
     parser.add_argument("--scenes", type=_at_least(1), default=100, help="scenes per task (default: 100)")
     parser.add_argument(
-        "--controls", type=_at_least(0), default=40, help="scenes per task and control (default: 40; 0: no controls)"
+        "--controls", type=_at_least(0), help="scenes per task and control (default: all of them; 0: no controls)"
     )
     parser.add_argument("--side", type=_side, default=128, help="of the scenes: 96, 112, … 256 pixels (default: 128)")
     parser.add_argument("--steps", type=_at_least(1), help="denoising steps (default: as the model says)")
