@@ -28,12 +28,13 @@ NO_REFERENCE = tuple(task for task in TASKS if task not in REFERENCE_TASKS)
 SHARDS = (
     (128, 0, 36, 256, TASKS),
     (176, 320, 4, 256, NO_REFERENCE),
-    (256, 700, 2, 256, NO_REFERENCE),
-    (192, 702, 1, 256, REFERENCE_TASKS),
     (128, 400, 8, 256, ("instruct",)),
-    (128, 600, 32, 256, ("reference",)),
-    (128, 640, 6, 256, ("subject", "portrait")),
-    (128, 3000, 40, 64, ("instruct",)),
+    (128, 500, 12, 256, ("instruct",)),
+    (128, 600, 28, 256, ("reference",)),
+    (128, 628, 4, 256, ("subject", "portrait")),
+    (256, 700, 2, 192, NO_REFERENCE),
+    (192, 702, 1, 192, REFERENCE_TASKS),
+    (128, 3000, 34, 64, ("instruct",)),
 )
 """Side, first shard, number of shards, scenes of a shard (variants of instruct scenes not counted), their tasks.
 
