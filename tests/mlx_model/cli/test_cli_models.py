@@ -119,14 +119,23 @@ def ace(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
     return call
 
 
-def start(environment: dict[str, str], *arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
+def start(
+    environment: dict[str, str],
+    *arguments: str,
+    stdin: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    preexec_fn: Callable[[], None] | None = None,
+) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "tests.plain_ace", "models", *arguments]
-    more.setdefault("stdin", subprocess.PIPE)
-    more.setdefault("stderr", subprocess.PIPE)
-    process: subprocess.Popen[bytes] = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, **more
+    return subprocess.Popen(
+        command,
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stdin=stdin,
+        stderr=stderr,
+        preexec_fn=preexec_fn,
     )
-    return process
 
 
 def wait_for(stream: IO[bytes] | None, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mlx_model.pictures.read import read_picture
 from mlx_model.request import EditRequest, digest
 from mlx_model.runtime import mx
 from mlx_model.weights.config import ModelConfig
+from mlx_model.weights.model_folder import read_tensors
 from tests.hub_server import HubServer, running_hub
 from tests.mlx_model.cli.conftest import draw_samples
 from tests.mlx_model.tiny_model import tiny_config
@@ -35,8 +36,7 @@ SOURCES = {
 
 def released_files(model: Path, scratch: Path) -> dict[str, bytes]:
     """Return the tiny model's files as the hub has released ones: the transformer whole, T5's embedding once."""
-    transformer = dict(mx.load(str(model / "transformer.safetensors")))  # pyright: ignore[reportArgumentType]
-    transformer |= dict(mx.load(str(model / "modulation.safetensors")))  # pyright: ignore[reportArgumentType]
+    transformer = read_tensors(model / "transformer.safetensors") | read_tensors(model / "modulation.safetensors")
     mx.save_safetensors(str(scratch / "whole.safetensors"), transformer)
     files = {SOURCES["fft_transformer"]: (scratch / "whole.safetensors").read_bytes()}
     for part in ("t5", "clip", "autoencoder"):
@@ -97,7 +97,7 @@ def test_a_model_is_installed_quantized_and_edits_offline(
     assert run(["models", "install", NAME, "--yes", "--json"]) == 0, capsys.readouterr().err
     folder = tmp_path / "models" / NAME
     assert ModelConfig.load(folder).transformer == tiny_config().transformer
-    tensors: dict[str, mx.array] = mx.load(str(folder / "transformer.safetensors"))  # pyright: ignore[reportAssignmentType]
+    tensors = read_tensors(folder / "transformer.safetensors")
     assert tensors["single_blocks.0.linear1.weight"].dtype == mx.uint32
     assert tensors["img_in.weight"].dtype == mx.bfloat16, "the policy keeps it"
     fetched = len(hub.requests)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mlx_model import memory
 from mlx_model.library.catalogue import config_of, load_catalogue, models_of
 from mlx_model.library.recommendation import recommended, usable_bytes
-from mlx_model.memory import Weights, estimate
+from mlx_model.memory import Weights, Work, estimate
 from mlx_model.runtime import mx
 
 CATALOGUE = load_catalogue()
@@ -55,6 +55,6 @@ def test_memory_in_the_catalogue_is_what_the_program_estimates(monkeypatch: pyte
         moved = int(width.transformer_bytes * modulation)
         weights = Weights(width.transformer_bytes - moved, moved, width.t5_bytes + clip, autoencoder)
         for side, listed in ((1024, model.memory), (512, model.memory_small)):
-            need = estimate(config, weights, (side, side), (side, side), config.sampling.steps)
+            need = estimate(config, weights, Work((side, side), (side, side), config.sampling.steps))
             peak = need.text_released if side == 1024 else need.least
             assert listed == pytest.approx(peak, rel=0.03), (model.name, side)
