@@ -28,7 +28,9 @@ def show_models(as_json: bool) -> None:
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
-    table = Table("model", "what it is", "download", "disk", "memory", "state", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "what it is", "download", "disk", "memory", "state"):
+        table.add_column(heading, no_wrap=heading != "what it is")
     for row in rows:
         sizes = [size_text(row[key]) if row[key] else "-" for key in ("download", "disk", "memory")]
         table.add_row(row["model"], row["title"], *sizes, _state(row))

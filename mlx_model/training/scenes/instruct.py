@@ -12,6 +12,8 @@ from .scene import Draw, Scene, clear_of, painted, pick, pixels, scatter
 from .shapes import COLOURS, SHAPES, Canvas, Mask, Place, Thing, clear_colours, jittered, paint, second_tone
 from .wordings import IMAGE_WORD, draw_instruction
 
+_RESHAPED = 0.5  # of the variants: it takes a model longest to learn
+
 
 def instruct(draw: Draw) -> Scene:
     """Draw an arrangement and one change of it."""
@@ -42,8 +44,8 @@ def _arranged(draw: Draw) -> _Arrangement:
     return _Arrangement(empty, things)
 
 
-def _draw_change(draw: Draw, arrangement: _Arrangement) -> _Change:
-    """Draw what to ask for: a recoloured thing (70 %), a reshaped one (20 %) or another background (10 %)."""
+def _draw_change(draw: Draw, arrangement: _Arrangement, reshaped: float = 0.2) -> _Change:
+    """Draw what to ask for: another background (10 %), a reshaped thing (20 % unless told) or a recoloured one."""
     rng, things = draw.rng, arrangement.things
     thing, place = things[0]
     shapes, colours = {one.shape for one, _ in things}, {one.colour for one, _ in things}
@@ -55,7 +57,7 @@ def _draw_change(draw: Draw, arrangement: _Arrangement) -> _Change:
     if kind < 0.1:
         words["ground"] = pick(rng, grounds)
         return _Change("background", words, None)
-    if kind < 0.3:
+    if kind < 0.1 + reshaped:
         words["to"] = pick(rng, [shape for shape in SHAPES if shape not in shapes])
         return _Change("reshape", words, replace(thing, shape=words["to"]))
     clear = [name for name in clear_of(arrangement.empty, place) if name not in colours]
@@ -94,7 +96,7 @@ def draw_instruct_variants(seed: int, size: tuple[int, int] = (128, 128), change
     for _ in range(changes):
         first = int(rng.integers(len(arrangement.things)))
         turned = _Arrangement(arrangement.empty, arrangement.things[first:] + arrangement.things[:first])
-        change = _draw_change(draw, turned)
+        change = _draw_change(draw, turned, reshaped=_RESHAPED)
         scenes.append(_asked(draw, turned, change))
         if change.changed is None:
             continue

@@ -265,8 +265,11 @@ def test_the_list_says_what_is_here_and_what_suits_the_machine(ace: Ace, monkeyp
     assert (rows[NAME]["installed"], rows[NAME]["recommended"]) == (True, True)
     assert (rows["small-fft-8bit"]["installed"], rows["small-fft-8bit"]["recommended"]) == (False, False)
     assert rows["pocket"]["installed"]
-    text = ace("models", "list").out
-    assert "installed, recommended" in text
+    for columns in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        text = ace("models", "list").out
+        assert "installed, recommended" in text
+        assert max(map(len, text.splitlines()[:-1])) <= int(columns)
     assert "For this machine's 16 GB: small-fft-4bit, ACE++ FFT; or small-fill-4bit" in text
 
 
