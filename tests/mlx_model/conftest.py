@@ -1,5 +1,6 @@
-"""What tests of several packages share: a model folder to run the whole road on, and a cache of their own."""
+"""What tests of several packages share: a model folder to run the road on, a cache, and a Ctrl-C that counts."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:  # pyrig
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Let programs under test be interrupted, also where a script started the tests in its background.
+
+    A shell without job control has what it starts there ignore the signal, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
