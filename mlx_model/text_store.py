@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from mlx_model.weights.model_folder import read_tensors_and_metadata
 
 STORE_BYTES: Final = 256 << 20
 """About sixty instructions of the full models; 4 MB each."""
+_ABANDONED: Final = 3600.0
 _SUFFIX: Final = ".safetensors"
 
 
@@ -68,7 +70,8 @@ class TextStore:
         for path in sorted(self._model.rglob("*")):
             name = path.relative_to(self._model).as_posix()
             if is_file(path) and (name.startswith("tokenizer") or name in ("t5.safetensors", "clip.safetensors")):
-                parts.append(f"{name} {file_digest(path)}")
+                # Of a large file the digest sees a part: one that was mended is told by when it was written.
+                parts.append(f"{name} {file_digest(path)} {path.stat().st_mtime_ns}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _read(self, path: Path) -> Text | None:
@@ -98,6 +101,9 @@ class TextStore:
         self._forget()
 
     def _forget(self) -> None:
+        for part in self._folder.glob("*.part"):  # of a process that was killed
+            if part.stat().st_mtime < time.time() - _ABANDONED:
+                part.unlink(missing_ok=True)
         kept = 0
         files = [(path.stat(), path) for path in self._folder.glob("*" + _SUFFIX)]
         for about, path in sorted(files, key=lambda file: file[0].st_mtime_ns, reverse=True):

@@ -53,9 +53,19 @@ def safetensors(shapes: Shapes, seed: int, dtype: str = "BF16", size: int = 2) -
     return len(text).to_bytes(8, "little") + text + random.Random(seed).randbytes(at)  # noqa: S311
 
 
-def tokenizer(kind: str) -> bytes:
-    """Return what a tokenizer.json looks like from afar."""
-    return json.dumps({"model": {"type": kind}}).encode()
+def tokenizer(kind: str, tokens: Sequence[str] = ("<pad>", "</s>", "<unk>"), added: Sequence[str] = ()) -> bytes:
+    """Return a tokenizer.json with these tokens, and those added after them."""
+    vocabulary = [[token, 0.0] for token in tokens] if kind == "Unigram" else _numbered(tokens)
+    more = [{"id": len(tokens) + place, "content": token} for place, token in enumerate(added)]
+    return json.dumps({"added_tokens": more, "model": {"type": kind, "vocab": vocabulary}}).encode()
+
+
+def _numbered(tokens: Sequence[str]) -> dict[str, int]:
+    return {token: place for place, token in enumerate(tokens)}
+
+
+CLIP_TOKENS = ("a", "b", "<|startoftext|>", "<|endoftext|>")
+CLIP_VOCABULARY = json.dumps(_numbered(CLIP_TOKENS)).encode()
 
 
 RELEASED: Mapping[str, Mapping[str, bytes]] = {
@@ -68,7 +78,11 @@ RELEASED: Mapping[str, Mapping[str, bytes]] = {
     AGAIN: {"fill.safetensors": safetensors(FILL_TRANSFORMER, 4)},
     TEXT: {"t5xxl_fp16.safetensors": safetensors(T5, 5, "F16"), "clip_l.safetensors": safetensors(CLIP, 6, "F16")},
     VAE: {"vae/ae.safetensors": safetensors(AUTOENCODER, 7, "F32", 4)},
-    TOKENIZERS: {"t5.tokenizer.json": tokenizer("Unigram"), "vocab.json": b"{}", "merges.txt": b"#version\n"},
+    TOKENIZERS: {
+        "t5.tokenizer.json": tokenizer("Unigram"),
+        "vocab.json": CLIP_VOCABULARY,
+        "merges.txt": b"#version\n",
+    },
 }
 
 
@@ -140,6 +154,9 @@ def catalogue_values() -> dict[str, Any]:
         ),
     }
     fft, fill = real["families"]["ace-plus-fft"], real["families"]["ace-plus-fill"]
+    for family in (fft, fill):
+        family["config"]["t5"]["vocab_size"] = 32
+        family["config"]["clip"] |= {"vocab_size": len(CLIP_TOKENS), "eos_token_id": len(CLIP_TOKENS) - 1}
     widths = {name: dict(real["widths"][name]) for name in ("4bit", "8bit", "bf16")}
     for width in widths.values():
         width |= {"transformer_bytes": 100_000, "t5_bytes": 200_000}

@@ -21,13 +21,15 @@ def run(arguments: Sequence[str]) -> int:
     away. Anything else that goes wrong is a bug and raises.
     """
     try:
-        from typer import TyperException
+        from typer import Abort, TyperException
 
         from mlx_model.cli.commands import app
 
         try:
             code = app(arguments, prog_name="ace", standalone_mode=False)
             sys.stdout.flush()
+        except Abort:  # Ctrl-C or Ctrl-D at a question
+            return 130
         except TyperException as error:
             from mlx_model.cli.report import say_error
 

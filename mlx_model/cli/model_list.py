@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mlx_model.cli.report import reporting
@@ -33,7 +34,7 @@ def show_models(as_json: bool) -> None:
         table.add_column(heading, no_wrap=heading != "what it is")
     for row in rows:
         sizes = [size_text(row[key]) if row[key] else "-" for key in ("download", "disk", "memory")]
-        table.add_row(row["model"], row["title"], *sizes, _state(row))
+        table.add_row(*map(escape, (row["model"], row["title"], *sizes, _state(row))))
     width = max(shutil.get_terminal_size((120, 40)).columns, 60)
     Console(width=width, highlight=False).print(table)
     typer.echo("\nMemory is the peak at 1024 x 1024 pixels. " + recommendation_in_words(best, memory))

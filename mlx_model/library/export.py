@@ -6,7 +6,7 @@ from pathlib import Path
 from mlx_model.library.catalogue import Catalogue, Licence
 from mlx_model.library.disk import require_room, size_text, writing
 from mlx_model.library.errors import LibraryError
-from mlx_model.library.linking import link_or_copy
+from mlx_model.library.linking import link_or_copy, set_apart
 from mlx_model.library.progress import Work
 from mlx_model.library.record import Record, write_whole
 from mlx_model.library.safe_paths import inside
@@ -37,6 +37,8 @@ def export(folder: Path, record: Record, target: Path, catalogue: Catalogue, wor
         for file in record.files:
             work.control.checkpoint()
             link_or_copy(inside(folder, file.path), inside(target, file.path))
+            if not file.path.endswith(".safetensors"):  # people may edit the config of what they publish
+                set_apart(inside(target, file.path))
         write_whole(target / CARD, model_card(record, ModelConfig.load(folder), catalogue))
         without_paths(record).save(target)
     return [*(Path(file.path) for file in record.files), Path(CARD), Path("record.json")]

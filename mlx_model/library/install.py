@@ -92,6 +92,7 @@ def install(order: Order, hub: Hub, convert: Convert, work: Work) -> Record:
         record = _fetched_ready(order, hub, work) or _put_together(order, hub, convert, work)
         with writing(order.models, order.model.name):
             record.save(half_made)
+            _drop_leftovers(half_made, record)
             half_made.replace(order.folder)
         return record
 
@@ -259,7 +260,6 @@ def _put_together(order: Order, hub: Hub, convert: Convert, work: Work) -> Recor
     with writing(half_made, model.name):
         config.save(half_made)
         record = record.with_part(made_file(half_made, "config.json"))
-        _drop_leftovers(half_made, record)
     return record
 
 

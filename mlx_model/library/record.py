@@ -13,7 +13,7 @@ from mlx_model.library.errors import Damaged
 from mlx_model.library.folders import RECORD
 from mlx_model.library.hub import RemoteFile
 from mlx_model.library.safe_paths import safe_path
-from mlx_model.places import is_file
+from mlx_model.places import is_file, is_folder
 from mlx_model.request import RequestError
 from mlx_model.typed_json import read_typed
 from mlx_model.weights.config import QuantizationConfig
@@ -144,7 +144,7 @@ def content_of(file: RemoteFile) -> str:
 
 def records_in(models: Path) -> Iterator[tuple[Path, Record]]:
     """Go through the readable records of a folder of models, those being installed included."""
-    for path in sorted(models.glob(f"*/{RECORD}")):
+    for path in sorted(models.glob(f"*/{RECORD}")) if is_folder(models) else ():
         try:
             yield path.parent, Record.load(path.parent)
         except Damaged:  # another model's trouble

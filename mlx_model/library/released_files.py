@@ -1,17 +1,20 @@
 """Find released files on this machine: in a hub's cache, a ComfyUI or Draw Things folder, a disk, a single file.
 
 A file is known by the names and shapes of its tensors, not by its own name, so it does not matter who put it where.
-Only headers are read. Adapters are the exception: nothing in them says which of the three they are but the file name.
+Only headers are read, and tokenizers whole; where several kept files fit, those of a known size are hashed too.
+Of adapters, nothing but the file name says which of the three they are.
 """
 
+import hashlib
 import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from mlx_model.library.catalogue import (
     Alternative,
@@ -36,6 +39,17 @@ _PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
 _DRAW_THINGS: Final = b"SQLite format 3\0"
 _SKIPPED_FOLDERS: Final = frozenset({".locks", "blobs", ".git", "__pycache__", "node_modules"})
 _FULL: Final = frozenset({"BF16", "F16", "F32", "F64"})
+_TOKENIZER_BYTES: Final = 64 << 20
+_T5_SPARE: Final = 100
+"""T5's table is longer than its vocabulary by less than this, beside the tokens that a model adds."""
+_LORA_PREFIX: Final = r"(?:base_model\.model\.|transformer\.|diffusion_model\.|lora_unet_|lora_transformer_)*"
+_FLUX_BLOCK: Final = re.compile(_LORA_PREFIX + r"(?:(?:double|single)_blocks|single_transformer_blocks)[._]\d+[._].+")
+_FLUX_LAYER: Final = re.compile(
+    _LORA_PREFIX + r"(?:(?:double_blocks|single_blocks|transformer_blocks|single_transformer_blocks)[._]\d+[._]"
+    r"|(?:img|txt|time|vector|guidance)_in[._]|final_layer[._]|x_embedder[._]|context_embedder[._]"
+    r"|time_text_embed[._]|norm_out[._]|proj_out[._]).+"
+)
+_TEXT_ENCODER_LORA: Final = re.compile(r"(?:base_model\.model\.)?(?:lora_te|text_encoder)")
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -91,7 +105,7 @@ def search(path: Path, catalogue: Catalogue, family_name: str) -> Search:
         if file.suffix in _PICKLES:
             passed_over.append((file, _why_not(file)))
         elif file.suffix == ".json" or file.name == "merges.txt":
-            found += _tokenizer(file, by_name)
+            _take_tokenizer(file, by_name, family.config, found, passed_over)
         elif shard := _SHARD.fullmatch(file.name):
             shards[file.parent, shard[1], int(shard[3])][int(shard[2])] = file
         elif file.suffix in (".safetensors", ".gguf"):
@@ -106,14 +120,17 @@ def search(path: Path, catalogue: Catalogue, family_name: str) -> Search:
 
 
 def supplies_from(catalogue: Catalogue, model: CatalogueModel, found: Sequence[Found]) -> dict[str, Supply]:
-    """Choose what to make each part of: full precision first, never 8-bit floats to quantize them again."""
+    """Choose what to make each part of: full precision first, never 8-bit floats to quantize them again.
+
+    Of files that are kept as they are, those of a digest or a name that the catalogue has come first.
+    """
     supplies: dict[str, Supply] = {}
     for part in model.family.parts:
         quantization = quantization_of(catalogue.parts[part], model.width)
         usable = [one for one in found if one.part == part and (one.layout != "fp8" or quantization is None)]
         usable = [one for one in usable if catalogue.parts[part].converter or one.layout in ("kohya", "tokenizer")]
         if usable:
-            best = min(usable, key=_rank)
+            best = usable[0] if len(usable) == 1 else min(usable, key=partial(_rank, catalogue.parts[part]))
             alternative = _alternative(catalogue.parts[part], best)
             files = tuple(zip(alternative.files, best.files, strict=True))
             supplies[part] = Supply(part, alternative, files, catalogue.parts[part].converter, quantization)
@@ -175,21 +192,35 @@ def _recognised(
         if row.marker not in shapes or len(shape) < 2:
             continue
         part = next((name for name, part in parts.items() if part.converter == row.converter), None)
+        if row.converter == "clip" and any(name.startswith("vision_model.") for name in shapes):
+            return None, row.layout, "is a whole CLIP with its vision model; use a file of its text encoder alone"
         if shape[1] == row.inputs and part is not None:
             return part, row.layout, None
         if row.converter == "transformer":
             return None, row.layout, f"is a transformer with {shape[1]} input channels; this model's has {row.inputs}"
     if any(name.startswith("lora_unet_") or ".lora_" in name for name in shapes):
-        adapters = [
-            name
-            for name, part in parts.items()
-            for target in [part.alternatives[0].files[0].target]
-            if target is not None and target.startswith("adapters/") and Path(target).stem in file.stem.lower()
-        ]
-        if len(adapters) == 1:
-            return adapters[0], "kohya", None
-        return None, "kohya", "is a LoRA, but its name does not say which of this model's adapters it is"
+        return _adapter(shapes, file, parts)
     return None, "original", None
+
+
+def _adapter(
+    shapes: Mapping[str, Shape], file: Path, parts: Mapping[str, CataloguePart]
+) -> tuple[str | None, Layout, str | None]:
+    """Name the adapter that a LoRA is by its file's name, if its layers are those of a FLUX transformer."""
+    layers = [name for name in shapes if not _TEXT_ENCODER_LORA.match(name)]
+    if strange := [name for name in layers if not _FLUX_LAYER.fullmatch(name)]:
+        return None, "kohya", f"is a LoRA of another model: a FLUX transformer has no layer for {strange[0][:100]}"
+    if not any(_FLUX_BLOCK.fullmatch(name) for name in layers):
+        return None, "kohya", "is a LoRA of another model: it changes no block of a FLUX transformer"
+    adapters = [
+        name
+        for name, part in parts.items()
+        for target in [part.alternatives[0].files[0].target]
+        if target is not None and target.startswith("adapters/") and Path(target).stem in file.stem.lower()
+    ]
+    if len(adapters) == 1:
+        return adapters[0], "kohya", None
+    return None, "kohya", "is a LoRA, but its name does not say which of this model's adapters it is"
 
 
 def _signatures(config: FamilyConfig) -> tuple[Signature, ...]:
@@ -235,9 +266,33 @@ def _precision(entries: Sequence[TensorEntry]) -> str:
     return max(sizes, key=lambda dtype: sizes[dtype], default="")
 
 
-def _rank(found: Found) -> tuple[int, str]:
+def _rank(part: CataloguePart, found: Found) -> tuple[int, bool, bool, int, str]:
+    """Order candidates, the best first: by precision, then as the catalogue knows them; of GGUF files the largest."""
     order = 0 if found.precision in _FULL else 1 if found.precision == "Q8_0" else 2 if found.layout == "gguf" else 3
-    return order, str(found.files[0].path)
+    kept = [one for one in part.alternatives if one.kept and one.layout == found.layout]
+    named = any(
+        [Path(file.path).name for file in one.files] == [file.path.name for file in found.files] for one in kept
+    )
+    known = any(_same_contents(one, found) for one in kept)
+    return order, not known, not named, -found.size if order == 2 else 0, str(found.files[0].path)
+
+
+def _same_contents(alternative: Alternative, found: Found) -> bool:
+    """Whether files have the digests that the catalogue gives; only files of the right size are read for that."""
+    if len(alternative.files) != len(found.files):
+        return False
+    pairs = list(zip(alternative.files, found.files, strict=True))
+    if any(known.sha256 is None or known.size != file.size for known, file in pairs):
+        return False
+    return all((file.sha256 or _digest(file.path)) == known.sha256 for known, file in pairs)
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _alternative(part: CataloguePart, found: Found) -> Alternative:
@@ -262,26 +317,83 @@ def _tokenizer_name(path: Path) -> str:
     return path.name if path.name in ("vocab.json", "merges.txt") else "tokenizer.json"
 
 
-def _tokenizer(file: Path, parts: Mapping[str, CataloguePart]) -> list[Found]:
-    """Recognise T5's or CLIP's tokenizer."""
+def _take_tokenizer(
+    file: Path,
+    parts: Mapping[str, CataloguePart],
+    config: FamilyConfig,
+    found: list[Found],
+    passed_over: list[tuple[Path, str]],
+) -> None:
+    """Recognise T5's or CLIP's tokenizer, if it fits the sizes of the family."""
     if file.name == "vocab.json" and is_file(merges := file.with_name("merges.txt")):
-        files, kind = (file, merges), "BPE"
-    elif file.name.endswith("tokenizer.json") and file.stat().st_size < 64 << 20:
-        files, kind = (file,), _tokenizer_kind(file)
+        files = (file, merges)
+    elif file.name.endswith("tokenizer.json"):
+        files = (file,)
     else:
-        return []
-    wanted = {"BPE": "tokenizer_clip/", "Unigram": "tokenizer_t5/"}.get(kind, "-")
-    for name, part in parts.items():
-        if str(part.alternatives[0].files[0].target).startswith(wanted):
-            return [Found(name, "tokenizer", "", tuple(_local(one) for one in files))]
-    return []
+        return
+    kind, ids = _vocabulary(file)
+    wanted, misfit = {
+        "BPE": ("tokenizer_clip/", _not_clip),
+        "Unigram": ("tokenizer_t5/", _not_t5),
+    }.get(kind, ("tokenizer_", _not_a_tokenizer))
+    targets = {name: str(part.alternatives[0].files[0].target) for name, part in parts.items()}
+    part = next((name for name, target in targets.items() if target.startswith(wanted)), None)
+    if part is None:
+        return
+    if problem := misfit(ids, config):
+        passed_over.append((file, problem))
+    else:
+        found.append(Found(part, "tokenizer", "", tuple(_local(one) for one in files)))
 
 
-def _tokenizer_kind(file: Path) -> str:
+def _vocabulary(file: Path) -> tuple[str, dict[str, int]]:
+    """Return a tokenizer's kind and its ids by token, added tokens included; the kind is empty if it is none."""
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["model"]["type"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
+        if file.stat().st_size > _TOKENIZER_BYTES:
+            return "", {}
+        values: Any = json.loads(file.read_text(encoding="utf-8"))
+        if file.name == "vocab.json":
+            kind, vocabulary, added = "BPE", values, []
+        else:
+            kind, vocabulary = str(values["model"]["type"]), values["model"]["vocab"]
+            added = values.get("added_tokens") or []
+        if isinstance(vocabulary, dict):
+            ids = {token: int(identity) for token, identity in cast("dict[str, Any]", vocabulary).items()}
+        else:
+            ids = {str(piece): identity for identity, (piece, *_) in enumerate(vocabulary)}
+        ids |= {str(token["content"]): int(token["id"]) for token in added}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return "", {}
+    return kind, ids
+
+
+def _count(ids: Mapping[str, int]) -> int:
+    """Count the ids that a table of embeddings must have, gaps included."""
+    return max(len(ids), max(ids.values(), default=-1) + 1)
+
+
+def _not_clip(ids: Mapping[str, int], config: FamilyConfig) -> str | None:
+    size, end = config.clip.vocab_size, config.clip.eos_token_id
+    if (count := _count(ids)) != size:
+        return f"is not CLIP's tokenizer: it has {count} tokens, not {size}"
+    if ids.get("<|endoftext|>") != end:
+        return f"is not CLIP's tokenizer: its <|endoftext|> is not token {end}"
+    return None
+
+
+def _not_t5(ids: Mapping[str, int], config: FamilyConfig) -> str | None:
+    most = config.t5.vocab_size
+    least = most - _T5_SPARE - len(config.prompt.added_tokens)
+    if not least <= (count := _count(ids)) <= most:
+        return f"is not T5's tokenizer: it has {count} tokens, not {max(least, 0)} to {most}"
+    for identity, token in enumerate(("<pad>", "</s>", "<unk>")):
+        if ids.get(token) != identity:
+            return f"is not T5's tokenizer: its {token} is not token {identity}"
+    return None
+
+
+def _not_a_tokenizer(_ids: Mapping[str, int], _config: FamilyConfig) -> str | None:
+    return "is not a tokenizer of the kind that CLIP or T5 has"
 
 
 def _local(path: Path) -> LocalFile:

@@ -30,7 +30,10 @@ _READ: Final = 4 << 20
 
 
 class Source(Protocol):
-    """A file's bytes; ``sha256`` is what they should hash to, where that is known."""
+    """A file's bytes.
+
+    ``sha256`` is what they should hash to, where that is known; ``identity`` is another when the bytes may be.
+    """
 
     @property
     def title(self) -> str:
@@ -45,6 +48,11 @@ class Source(Protocol):
     @property
     def sha256(self) -> str | None:
         """The digest that the file should have."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells this content from another of the same size and header."""
         ...
 
     def read(self, start: int, stop: int) -> bytes:
@@ -79,6 +87,11 @@ class RemoteSource:
     def sha256(self) -> str | None:
         """The hub's digest."""
         return self.file.sha256
+
+    @property
+    def identity(self) -> str:
+        """The hub's digest, git's, or the commit and the path."""
+        return self.file.sha256 or self.file.blob or f"{self.file.repository}@{self.file.commit}/{self.file.path}"
 
     def read(self, start: int, stop: int) -> bytes:
         """Fetch one range."""
@@ -119,6 +132,11 @@ class LocalSource:
     def size(self) -> int:
         """The file's length in bytes."""
         return self.path.stat().st_size
+
+    @property
+    def identity(self) -> str:
+        """The digest, where it is known, or when the file was last written."""
+        return self.sha256 or f"written {self.path.stat().st_mtime_ns}"
 
     def read(self, start: int, stop: int) -> bytes:
         """Read a few bytes."""

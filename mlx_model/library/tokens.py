@@ -77,8 +77,9 @@ def forget_token(endpoint: str) -> None:
 
 
 def _host(endpoint: str) -> str:
-    """Name a hub in the keychain: one hub never sees another's token."""
-    return urlsplit(endpoint).netloc
+    """Name a hub in the keychain: none sees another's token, and what is kept for https does not go out over http."""
+    address = urlsplit(endpoint)
+    return address.netloc if address.scheme == "https" else f"{address.scheme}://{address.netloc}"
 
 
 def _has_keychain() -> bool:

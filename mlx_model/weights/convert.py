@@ -26,7 +26,7 @@ from mlx_model.weights.plan import Plan, Step, Storage, plan
 from mlx_model.weights.policy import Part
 from mlx_model.weights.work_files import PartFile, WorkFiles
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is computed: work begun by another version is not gone on with."""
 SYNC_BYTES: Final = 64 << 20
 """So many bytes of a source are read again at most after a kill, or one tensor."""
@@ -120,7 +120,7 @@ def _identity(planned: Plan, files: Sequence[TensorFile]) -> str:
     told = {
         "version": VERSION,
         "layout": planned.layout,
-        "sources": [[file.source.size, file.header_sha256] for file in files],
+        "sources": [[file.source.size, file.header_sha256, file.source.identity] for file in files],
         "files": [hashlib.sha256(file.header).hexdigest() for file in planned.files],
         "straight": sorted(name for name, step in planned.steps.items() if step.storage.straight),
     }

@@ -1,5 +1,6 @@
 """``ace models`` as a function and as a program: lines of JSON, signals, standard input, terminals, no network."""
 
+import contextlib
 import io
 import json
 import os
@@ -479,3 +480,23 @@ def publish_tiny(server: HubServer, folder: Path, tmp_path: Path) -> None:
     }
     write_catalogue(tmp_path / "catalogue.json", values)
     assert load_catalogue(tmp_path / "catalogue.json").families["small-fft"].kind == "fft"
+
+
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_leaving_at_the_licence_question_is_quiet(environment: dict[str, str], key: str) -> None:
+    ours, theirs = pty.openpty()
+    with start(environment, "install", NAME, stdin=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(ours, 4096)
+        if key == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(ours, b"\x04")
+        assert process.wait(MINUTE) == 130
+    with contextlib.suppress(OSError):  # the terminal is gone when nobody holds its other end
+        while more := os.read(ours, 4096):
+            said += more
+    os.close(ours)
+    assert b"Traceback" not in said

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,17 @@ from mlx_model.library.hub import Hub
 from mlx_model.library.install import Order, install
 from mlx_model.library.progress import Work
 from mlx_model.library.record import Record
-from mlx_model.library.released_files import missing_parts, search, supplies_from
+from mlx_model.library.released_files import Found, missing_parts, search, supplies_from
+from mlx_model.library.supply import LocalFile
 from mlx_model.library.upkeep import verify
 from tests.hub_server import HubServer
 from tests.released_models import (
+    ADAPTER,
     AUTOENCODER,
+    CLIP,
+    CLIP_VOCABULARY,
     FFT,
+    LORA,
     RELEASED,
     T5,
     TEXT,
@@ -58,7 +63,7 @@ def comfy_folder(folder: Path) -> Path:
             "models/vae/ae.safetensors": RELEASED[VAE]["vae/ae.safetensors"],
             "models/loras/comfyui_local_lora16.safetensors": RELEASED[FFT]["local/comfyui_local_lora16.safetensors"],
             "models/tokenizers/t5/tokenizer.json": tokenizer("Unigram"),
-            "models/tokenizers/clip/vocab.json": b"{}",
+            "models/tokenizers/clip/vocab.json": CLIP_VOCABULARY,
             "models/tokenizers/clip/merges.txt": b"#version\n",
             "models/checkpoints/old.ckpt": b"\x80\x02pickle",
             "models/vae/sdxl.safetensors": safetensors({"decoder.conv_in.weight": (16, 4, 3, 3)}, 9),
@@ -142,7 +147,7 @@ def test_what_cannot_be_used_is_named_with_the_reason(catalogue: Catalogue, tmp_
             "fill.safetensors": safetensors({**TRANSFORMER, "img_in.weight": (16, 384)}, 1),
             "cut.safetensors": CHECKPOINT[:5000],
             "model-00001-of-00003.safetensors": safetensors(T5, 1),
-            "style.safetensors": safetensors({"lora_unet_x.lora_down.weight": (4, 4)}, 1),
+            "style.safetensors": safetensors(LORA, 1),
             "notes.safetensors": safetensors({"something": (4, 4)}, 1),
         },
     )
@@ -229,3 +234,110 @@ def test_every_released_layout_is_recognised_at_full_size(tmp_path: Path) -> Non
 def test_nothing_there_is_a_sentence(catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="there is nothing at"):
         search(tmp_path / "none", catalogue, "small-fft")
+
+
+T5_TOKENS = ("<pad>", "</s>", "<unk>", *(f"word{i}" for i in range(31997)))
+EXTRA = tuple(f"<extra_id_{i}>" for i in range(100))
+CLIP_WORDS = tuple(f"word{i}" for i in range(49406))
+ENDS = ("<|startoftext|>", "<|endoftext|>")
+
+
+def vocabulary(tokens: Sequence[str]) -> bytes:
+    return json.dumps({token: place for place, token in enumerate(tokens)}).encode()
+
+
+def test_tokenizers_of_the_size_of_the_models_are_taken(tmp_path: Path) -> None:
+    for name, data in {
+        "t5/tokenizer.json": tokenizer("Unigram", T5_TOKENS, EXTRA),
+        "t5-whole/tokenizer.json": tokenizer("Unigram", (*T5_TOKENS, *EXTRA)),
+        "clip/tokenizer.json": tokenizer("BPE", CLIP_WORDS, ENDS),
+        "clip-files/vocab.json": vocabulary((*CLIP_WORDS, *ENDS)),
+    }.items():
+        place = put(tmp_path / Path(name).parent.name, {Path(name).name: data, "merges.txt": b"#version\n"})
+        (found,) = search(place, load_catalogue(), "ace-plus-fft").found
+        assert found.part == ("tokenizer_t5" if name.startswith("t5") else "tokenizer_clip"), name
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("vocab.json", vocabulary([*CLIP_WORDS, "x", *ENDS]), "not CLIP's tokenizer: it has 49409 tokens, not 49408"),
+        ("vocab.json", vocabulary([*CLIP_WORDS, *reversed(ENDS)]), "its <|endoftext|> is not token 49407"),
+        ("vocab.json", b"[1]", "is not a tokenizer of the kind that CLIP or T5 has"),
+        ("tokenizer.json", tokenizer("BPE", CLIP_WORDS, [*ENDS, "<style>"]), "it has 49409 tokens, not 49408"),
+        (
+            "tokenizer.json",
+            tokenizer("Unigram", T5_TOKENS),
+            "T5's tokenizer: it has 32000 tokens, not 32014 to 32128",
+        ),
+        ("tokenizer.json", tokenizer("Unigram", T5_TOKENS, CLIP_WORDS), "it has 81406 tokens, not 32014 to 32128"),
+        ("tokenizer.json", tokenizer("Unigram", ["<s>", *T5_TOKENS], EXTRA), "its <pad> is not token 0"),
+        ("tokenizer.json", tokenizer("WordPiece"), "is not a tokenizer of the kind that CLIP or T5 has"),
+        ("tokenizer.json", b'{"model": {"type": "BPE", "vocab": {"a": null}}}', "is not a tokenizer of the kind"),
+    ],
+    ids=range(9),
+)
+def test_tokenizers_of_other_models_are_passed_over(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+    place = put(tmp_path / "place", {name: data, "merges.txt": b"#version\n"})
+    found = search(place, load_catalogue(), "ace-plus-fft")
+    assert found.found == ()
+    ((file, reason),) = found.passed_over
+    assert file.name == name
+    assert why in reason
+
+
+@pytest.mark.parametrize(
+    ("layer", "taken"),
+    [
+        ("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", True),
+        ("transformer.single_transformer_blocks.0.proj_out.lora_A.weight", True),
+        ("lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", False),
+        ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight", False),
+        ("lora_unet_img_in.lora_down.weight", False),
+    ],
+)
+def test_a_lora_of_another_model_is_passed_over(
+    catalogue: Catalogue, tmp_path: Path, layer: str, taken: bool
+) -> None:
+    place = put(tmp_path / "place", {"local_people.safetensors": safetensors({layer: (16, 64)}, 1)})
+    found = search(place, catalogue, "small-fill")
+    assert [one.part for one in found.found] == ([ADAPTER] if taken else [])
+    assert all("is a LoRA of another model" in why for _, why in found.passed_over)
+    assert len(found.passed_over) == (not taken)
+
+
+def test_the_lora_with_the_name_of_the_catalogue_is_preferred(catalogue: Catalogue, tmp_path: Path) -> None:
+    names = ("a_local_style", "comfyui_local_lora16", "z_local_style")
+    place = put(tmp_path / "place", {f"{name}.safetensors": safetensors(LORA, 1) for name in names})
+    found = search(place, catalogue, "small-fill").found
+    assert len(found) == 3
+    chosen = supplies_from(catalogue, model_named(catalogue, "small-fill-4bit"), found)[ADAPTER]
+    assert chosen.files[0][1].title.endswith("comfyui_local_lora16.safetensors")
+
+
+def test_of_gguf_files_the_largest_is_preferred(catalogue: Catalogue, tmp_path: Path) -> None:
+    def found(name: str, precision: str, size: int) -> Found:
+        return Found("fft_transformer", "gguf", precision, (LocalFile(tmp_path / name, size),))
+
+    small, large, best = found("a.gguf", "Q2_K", 4), found("b.gguf", "Q6_K", 10), found("c.gguf", "Q8_0", 13)
+    model = model_named(catalogue, NAME)
+    for candidates, chosen in (((small, large), large), ((small, large, best), best)):
+        assert supplies_from(catalogue, model, candidates)["fft_transformer"].files[0][1] == chosen.files[0]
+
+
+def test_the_autoencoder_that_the_catalogue_knows_is_preferred(catalogue: Catalogue, tmp_path: Path) -> None:
+    known = RELEASED[VAE]["vae/ae.safetensors"]
+    tuned = safetensors(AUTOENCODER, 8, "F32", 4)
+    assert len(known) == len(tuned)
+    place = put(tmp_path / "place", {"ae.safetensors": tuned, "renamed.safetensors": known})
+    found = search(place, catalogue, "small-fft").found
+    chosen = supplies_from(catalogue, model_named(catalogue, NAME), found)["autoencoder"]
+    assert chosen.files[0][1].title.endswith("renamed.safetensors")
+
+
+def test_a_whole_clip_is_passed_over(catalogue: Catalogue, tmp_path: Path) -> None:
+    whole = {**CLIP, "vision_model.embeddings.class_embedding": (8,)}
+    place = put(tmp_path / "place", {"clip.safetensors": safetensors(whole, 1)})
+    found = search(place, catalogue, "small-fft")
+    assert found.found == ()
+    assert "is a whole CLIP with its vision model" in found.passed_over[0][1]

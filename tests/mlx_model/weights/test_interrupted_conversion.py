@@ -94,7 +94,7 @@ class Watched(LocalSource):
 
 def test_what_breaks_off_is_gone_on_with_at_the_tensor_that_was_not_done(tmp_path: Path) -> None:
     convert_part("transformer", [opened(TRANSFORMER)], tmp_path / "a", FFT, FOUR_BITS)
-    broken = Watched(TRANSFORMER, breaks_at=900_000)
+    broken = Watched(TRANSFORMER, sha256(TRANSFORMER), breaks_at=900_000)
     with pytest.raises(ConnectionError):
         convert_part("transformer", [TensorFile(broken)], tmp_path / "b", FFT, FOUR_BITS)
     assert all(name.endswith((".converting", ".jsonl")) for name in contents(tmp_path / "b"))
@@ -105,6 +105,25 @@ def test_what_breaks_off_is_gone_on_with_at_the_tensor_that_was_not_done(tmp_pat
     (start,) = again.starts
     assert 800_000 < start <= 900_000
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+@pytest.mark.parametrize("told", ["by digest", "by time"])
+def test_another_content_of_the_same_header_is_never_mixed_in(tmp_path: Path, told: str) -> None:
+    """As when a repository gets a new commit between a cut and going on."""
+    other = tmp_path / "other.safetensors"
+    data = bytearray(TRANSFORMER.read_bytes())
+    for at in range(len(data) - 200_000, len(data) - 2, 64):
+        data[at] ^= 1
+    other.write_bytes(data)
+    os.utime(other, ns=(0, 0))
+    first, then = (sha256(TRANSFORMER), sha256(other)) if told == "by digest" else (None, None)
+    assert TensorFile(LocalSource(other)).header_sha256 == TensorFile(LocalSource(TRANSFORMER)).header_sha256
+    broken = TensorFile(Watched(TRANSFORMER, first, breaks_at=900_000))
+    with pytest.raises(ConnectionError):
+        convert_part("transformer", [broken], tmp_path / "mixed", FFT, FOUR_BITS)
+    convert_part("transformer", [TensorFile(LocalSource(other, then))], tmp_path / "mixed", FFT, FOUR_BITS)
+    convert_part("transformer", [TensorFile(LocalSource(other, then))], tmp_path / "whole", FFT, FOUR_BITS)
+    assert contents(tmp_path / "mixed") == contents(tmp_path / "whole")
 
 
 def test_a_shard_that_was_read_whole_stays_checked_when_another_breaks_off(tmp_path: Path) -> None:
@@ -173,7 +192,7 @@ def kill(done, total, seen=[]):
     if len(seen) == count:
         os.kill(os.getpid(), signal.SIGKILL)
 
-convert_part("transformer", [TensorFile(LocalSource(source))], folder, golden_model(), FOUR_BITS,
+convert_part("transformer", [TensorFile(LocalSource(source, sys.argv[4]))], folder, golden_model(), FOUR_BITS,
              report=kill, sync_bytes=1)
 """
 
@@ -182,7 +201,7 @@ def test_a_killed_conversion_goes_on_at_the_next_tensor_and_gives_the_same_bytes
     convert_part("transformer", [opened(TRANSFORMER)], tmp_path / "a", FFT, FOUR_BITS)
     root = Path(__file__).parents[3]
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(TRANSFORMER), str(tmp_path / "b"), "20"],
+        [sys.executable, "-c", KILLED, str(TRANSFORMER), str(tmp_path / "b"), "20", sha256(TRANSFORMER)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         check=False,
