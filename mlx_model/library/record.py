@@ -109,7 +109,9 @@ class Record:
             if record.format > RECORD_FORMAT or len(set(names)) != len(names) or RECORD in names:
                 raise RequestError(f"{RECORD} is of a newer format, or names a file twice")
         except (ValueError, RecursionError) as error:  # RequestError is a ValueError
-            raise Damaged(f"{where} cannot be used ({error}); install the model again") from error
+            raise Damaged(
+                f"{where} cannot be used ({error}); move the model's folder away and install the model again"
+            ) from error
         return record
 
     @classmethod

@@ -110,7 +110,10 @@ def side_path(adapters: Sequence[LoadedAdapter], layer: str) -> LowRank | None:
     """Join what the adapters do to one layer, strengths included, into one update."""
     acting = [(a.updates[layer], a.strength) for a in adapters if layer in a.updates and a.strength]
     return (
-        _side_by_side([LowRank(update.down, update.up * strength) for update, strength in acting]) if acting else None
+        # At full strength the adapter's own arrays are used: a copy of all of it would take as much memory again.
+        _side_by_side([u if strength == 1 else LowRank(u.down, u.up * strength) for u, strength in acting])
+        if acting
+        else None
     )
 
 
@@ -192,6 +195,8 @@ def _update(
 
 
 def _side_by_side(updates: Sequence[LowRank]) -> LowRank:
-    """Add several updates up, as one of greater rank."""
+    """Add several updates up, as one of greater rank; a single one is itself."""
+    if len(updates) == 1:
+        return updates[0]
     downs, ups = zip(*updates, strict=True)
     return LowRank(mx.concatenate(list(downs), axis=0), mx.concatenate(list(ups), axis=1))
