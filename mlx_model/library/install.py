@@ -84,7 +84,8 @@ def install(order: Order, hub: Hub, convert: Convert, work: Work) -> Record:
     require_licences(order)
     with changing(order.models, work):
         if (there := _installed(order)) is not None:
-            work.note(f"{order.model.name} is installed already")
+            asked = "; remove it first to take other sources" if order.choice != Choice() else ""
+            work.note(f"{order.model.name} is installed already{asked}")
             return there
         half_made = order.half_made
         with writing(order.models, order.model.name):

@@ -208,10 +208,37 @@ def _mended(
         return part
     if all(file.source is not None for file in still_bad):
         return replace(part, files=tuple(_fetched(models, folder, f, still_bad, hub, work) for f in part.files))
-    made = _made_again(folder, record, part, catalogue, hub, convert, work)
+    if _is_kept(part):
+        _linked_again(folder, record, part, still_bad)
+        made = part
+    else:
+        made = _made_again(folder, record, part, catalogue, hub, convert, work)
     for file in made.files:
         _give_to_others(models, folder, file)
     return made
+
+
+def _is_kept(part: PartRecord) -> bool:
+    """Whether a part's files are files of this machine as they were found."""
+    return len(part.files) == len(part.sources) and all(
+        source.path is not None and file.sha256 == source.sha256
+        for file, source in zip(part.files, part.sources, strict=True)
+    )
+
+
+def _linked_again(folder: Path, record: Record, part: PartRecord, bad: list[FileRecord]) -> None:
+    """Take the bad files of a part from where they were imported."""
+    for file, source in zip(part.files, part.sources, strict=True):
+        if file not in bad:
+            continue
+        if source.path is not None and is_file(path := Path(source.path)):
+            with writing(folder, file.path):
+                link_or_copy(path, inside(folder, file.path))
+        if not unharmed(file, folder):
+            raise LibraryError(
+                f"{file.path} came from {source.path}, which is not there any more or has changed; bring it back, or "
+                f"remove {record.name} and install it again"
+            )
 
 
 def _fetched(models: Path, folder: Path, file: FileRecord, bad: list[FileRecord], hub: Hub, work: Work) -> FileRecord:

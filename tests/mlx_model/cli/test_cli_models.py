@@ -406,22 +406,32 @@ def test_a_disk_that_gets_full_is_a_sentence_and_what_is_here_is_kept(
     assert (tmp_path / "models" / NAME / "record.json").exists()
 
 
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    """Read what a program says on a terminal, up to some words."""
+    said = b""
+    while wanted not in said:
+        said += os.read(terminal, 4096)
+    return said
+
+
+def read_the_rest(terminal: int) -> bytes:
+    """Read until nobody holds the terminal's other end any more, and close this one."""
+    said = b""
+    with contextlib.suppress(OSError):
+        while more := os.read(terminal, 4096):
+            said += more
+    os.close(terminal)
+    return said
+
+
 def test_on_a_terminal_the_licence_is_asked_for(environment: dict[str, str], tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with start(environment, "install", NAME, stdin=theirs, stderr=theirs) as process:
         os.close(theirs)
-        said = b""
-        while b"Do you accept this licence?" not in said:
-            said += os.read(ours, 4096)
-        assert b"non-commercial purposes only" in said
+        assert b"non-commercial purposes only" in read_until(ours, b"Do you accept this licence?")
         os.write(ours, b"y\n")
-        try:
-            while os.read(ours, 4096):
-                pass
-        except OSError:  # the other end is closed
-            pass
+        read_the_rest(ours)
         process.communicate(timeout=MINUTE)
-    os.close(ours)
     assert process.returncode == 0
     assert (tmp_path / "models" / NAME / "config.json").exists()
 
@@ -487,16 +497,10 @@ def test_leaving_at_the_licence_question_is_quiet(environment: dict[str, str], k
     ours, theirs = pty.openpty()
     with start(environment, "install", NAME, stdin=theirs, stderr=theirs) as process:
         os.close(theirs)
-        said = b""
-        while b"[y/N]" not in said:
-            said += os.read(ours, 4096)
+        said = read_until(ours, b"[y/N]")
         if key == "Ctrl-C":
             process.send_signal(signal.SIGINT)
         else:
             os.write(ours, b"\x04")
         assert process.wait(MINUTE) == 130
-    with contextlib.suppress(OSError):  # the terminal is gone when nobody holds its other end
-        while more := os.read(ours, 4096):
-            said += more
-    os.close(ours)
-    assert b"Traceback" not in said
+    assert b"Traceback" not in said + read_the_rest(ours)

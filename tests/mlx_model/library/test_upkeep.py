@@ -317,10 +317,8 @@ def test_a_published_folder_that_lies_is_refused(
     assert "converted instead" in told[0]
 
 
-def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
-    server: HubServer, hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
-) -> None:
-    usb = tmp_path / "usb"
+def imported(usb: Path, models: Path, catalogue: Catalogue, hub: Hub) -> Record:
+    """Make the model of files that lie in a folder."""
     usb.mkdir()
     for files in RELEASED.values():
         for name, data in files.items():
@@ -328,7 +326,32 @@ def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
     model = model_named(catalogue, NAME)
     supplies = supplies_from(catalogue, model, search(usb, catalogue, "small-fft").found)
     order = Order(catalogue, model, models, frozenset(model.family.licences), local=supplies)
-    record = install(order, hub, plain_convert, Work())
+    return install(order, hub, plain_convert, Work())
+
+
+def test_an_imported_file_is_taken_from_its_place_again(
+    server: HubServer, hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    usb = tmp_path / "usb"
+    record = imported(usb, models, catalogue, hub)
+    tokenizer = models / NAME / "tokenizer_t5" / "tokenizer.json"
+    tokenizer.unlink()
+    (usb / "t5.tokenizer.json").rename(tmp_path / "elsewhere.json")
+    with pytest.raises(
+        LibraryError, match=r"tokenizer\.json came from .*t5\.tokenizer\.json, which is not there any more"
+    ):
+        repair(models, NAME, catalogue, hub, plain_convert, Work())
+    (tmp_path / "elsewhere.json").rename(usb / "t5.tokenizer.json")
+    assert [finding.path for finding in repair(models, NAME, catalogue, hub, plain_convert, Work())]
+    assert verify(models / NAME, record, Work()) == []
+    assert server.requests == []
+
+
+def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
+    server: HubServer, hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    usb = tmp_path / "usb"
+    record = imported(usb, models, catalogue, hub)
     spoil(models / NAME / "modulation.safetensors")
     usb.rename(tmp_path / "unplugged")
     with pytest.raises(LibraryError, match=r"was made from .*, which is not there any more; bring it back"):
@@ -342,15 +365,7 @@ def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
 def test_an_export_names_no_place_of_this_machine(
     hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    usb = tmp_path / "usb-disk-of-ann"
-    usb.mkdir()
-    for files in RELEASED.values():
-        for name, data in files.items():
-            (usb / Path(name).name).write_bytes(data)
-    model = model_named(catalogue, NAME)
-    supplies = supplies_from(catalogue, model, search(usb, catalogue, "small-fft").found)
-    order = Order(catalogue, model, models, frozenset(model.family.licences), local=supplies)
-    record = install(order, hub, plain_convert, Work())
+    record = imported(tmp_path / "usb-disk-of-ann", models, catalogue, hub)
     assert "usb-disk-of-ann" in (models / NAME / "record.json").read_text()
     export(models / NAME, record, tmp_path / "export", catalogue, Work())
     for name in ("record.json", "README.md", "config.json"):
