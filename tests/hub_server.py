@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
@@ -338,15 +338,16 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         counted = not isinstance(body, bytes)
         pieces = iter([body]) if isinstance(body, bytes) else body
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if isinstance(body, bytes) else length))
-        self.end_headers()
-        sent = 0
+        asked, token = self.headers.get("Range"), self.headers.get("Authorization")
+        seen = Seen(where, self.command, path, asked, token, status, 0)
+        # Noted before anything is sent: a client that has its answer may look at once.
         with self.hub.lock:
+            index = len(self.hub.requests)
+            self.hub.requests.append(seen)
             self.hub.answering += 1
+        sent = 0
         try:
+            self._send_head(status, headers, len(body) if isinstance(body, bytes) else length)
             for piece in () if self.command == "HEAD" else pieces:
                 part = piece if cut is None else piece[: cut - sent]
                 self.wfile.write(part)
@@ -358,10 +359,15 @@ class _Handler(BaseHTTPRequestHandler):
                     break
         finally:
             with self.hub.lock:
-                asked, token = self.headers.get("Range"), self.headers.get("Authorization")
-                seen = Seen(where, self.command, path, asked, token, status, sent if counted else 0)
-                self.hub.requests.append(seen)
+                self.hub.requests[index] = replace(seen, sent=sent if counted else 0)
                 self.hub.answering -= 1
+
+    def _send_head(self, status: int, headers: Mapping[str, str], length: int | None) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
 
 
 def _pieces(content: Content, start: int, stop: int, fault: Fault) -> Iterator[bytes]:
