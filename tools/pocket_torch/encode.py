@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mlx_model.training.canvases import Canvases, canvases
-from mlx_model.training.scenes import TASKS, Scene, draw_instruct_variants, draw_scene
+from mlx_model.training.scenes import TASKS, Scene, draw_instruct_variants, draw_patterned_reference, draw_scene
 
 from .autoencoder import Autoencoder
 from .precision import autocast
@@ -123,7 +123,8 @@ def produce(
 ) -> None:
     """Write shards `first` up to `last` (exclusive); the scenes of a shard follow from its number.
 
-    Beside every instruct scene come the variants of one arrangement: their pictures are shared, so they are cheap.
+    Beside every instruct scene come the variants of one arrangement (their pictures are shared, so they are cheap),
+    beside every reference scene one in a pattern.
     """
     encoder, (t5, clip) = Encoder(autoencoder), token_ids(model)
     wanted = np.array([MIX[task] * (task in tasks) for task in TASKS])
@@ -139,6 +140,8 @@ def produce(
             scenes: list[Scene] = [draw_scene(TASKS[task], seed, size)]
             if scenes[0].task == "instruct":
                 scenes += draw_instruct_variants(seed, size)
+            elif scenes[0].task == "reference":
+                scenes.append(draw_patterned_reference(seed, size))
             for scene in scenes:
                 one = canvases(scene)
                 groups.setdefault((one.mask.shape[0] // 16, one.mask.shape[1] // 16), []).append(

@@ -10,7 +10,14 @@ place). About a quarter of the instructions are Korean. Training and evaluation 
 
 from .instruct import draw_instruct_variants
 from .scene import Scene
-from .tasks import TASKS, draw_scene
+from .tasks import TASKS, draw_patterned_reference, draw_scene
 from .wordings import all_instructions
 
-__all__ = ["TASKS", "Scene", "all_instructions", "draw_instruct_variants", "draw_scene"]
+__all__ = [
+    "TASKS",
+    "Scene",
+    "all_instructions",
+    "draw_instruct_variants",
+    "draw_patterned_reference",
+    "draw_scene",
+]

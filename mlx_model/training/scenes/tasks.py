@@ -39,6 +39,7 @@ from .wordings import draw_instruction
 SUBJECT_SIZE = 0.55  # of the frame's shorter side
 DISTRACTORS = 4
 _REFERENCE_TEXTURED = 0.35
+_REFERENCE_PATTERN = 0.25  # share of the references that show a pattern instead of a thing
 
 
 def draw_scene(
@@ -130,16 +131,25 @@ def _control(draw: Draw) -> Scene:
     return replace(scene, control=control, repainting_scale=0.0)
 
 
-def _reference(draw: Draw) -> Scene:
+def draw_patterned_reference(seed: int, size: tuple[int, int] = (128, 128)) -> Scene:
+    """Draw a scene of task reference, of the training split, whose thing always has a pattern.
+
+    Patterns take a model longest to learn; of the scenes of `draw_scene` about a half have one.
+    """
+    height, width = size
+    key = zlib.crc32(f"patterned references/{height}x{width}".encode())
+    rng = np.random.default_rng([key, seed])
+    return _reference(Draw(rng, rng, height, width, False), textured=1.0)
+
+
+def _reference(draw: Draw, textured: float = _REFERENCE_TEXTURED) -> Scene:
     rng = draw.rng
     canvas, region = draw_background(rng, draw.height, draw.width), draw_region(rng, draw.height, draw.width)
     place = region.centre()
     clear = clear_of(canvas, place)
     shape = pick(rng, SHAPES)
-    pattern = bool(rng.random() < 0.25)
-    thing = (
-        _patterned(rng, shape, clear) if pattern else draw_thing(rng, shape, pick(rng, clear), _REFERENCE_TEXTURED)
-    )
+    pattern = bool(rng.random() < _REFERENCE_PATTERN)
+    thing = _patterned(rng, shape, clear) if pattern else draw_thing(rng, shape, pick(rng, clear), textured)
     scatter(draw, canvas, region, int(rng.integers(3)), {shape}, {thing.colour})
     image = canvas.copy()
     if rng.random() < 0.3:

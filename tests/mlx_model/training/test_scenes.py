@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlx_model.training.scenes import TASKS, Scene, all_instructions, draw_instruct_variants, draw_scene
+from mlx_model.training.scenes import (
+    TASKS,
+    Scene,
+    all_instructions,
+    draw_instruct_variants,
+    draw_patterned_reference,
+    draw_scene,
+)
 from mlx_model.training.scenes.backgrounds import PHOTOS
 from mlx_model.training.scenes.shapes import COLOURS, SHAPES, lab, outlines
 from mlx_model.training.scenes.wordings import ENGLISH_WORDINGS, KOREAN_WORDINGS, fill
@@ -65,6 +72,17 @@ def test_variants_share_their_pictures_and_every_change_of_a_thing_is_also_undon
             assert before != after
             background = bool(scene.object_mask[0].all())
             assert background != ((after, before) in steps)
+
+
+def test_a_patterned_reference_has_two_tones_in_every_scene_and_puts_them_into_the_target() -> None:
+    for seed in SEEDS:
+        scene = draw_patterned_reference(seed)
+        assert scene.task == "reference"
+        assert same(scene, draw_patterned_reference(seed))
+        drawn = lab(scene.target[scene.object_mask].astype(np.float32))
+        middle = np.median(drawn, axis=0)
+        other_tone = (np.linalg.norm(drawn - middle, axis=1) > 12).mean()
+        assert other_tone > 0.1, f"seed {seed}: {other_tone:.0%} of the object is of another tone"
 
 
 @pytest.mark.parametrize("task", WITH_REFERENCE)
