@@ -31,6 +31,7 @@ from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, ON_GPU, mx
 from mlx_model.sampling.preview import thinning
 from mlx_model.weights.config import ModelConfig, TinyAutoencoderConfig
+from mlx_model.weights.lora import adapter_bytes
 from mlx_model.weights.model_folder import read_tensors
 
 FLOAT: Final = 4
@@ -134,7 +135,7 @@ def weights_of(folder: Path, adapters: Sequence[Path] = (), previews: bool = Fal
         modulation=_bytes(folder / "modulation.safetensors", compute),
         text=_bytes(folder / "t5.safetensors", compute) + _bytes(folder / "clip.safetensors", compute),
         autoencoder=autoencoder,
-        adapters=sum(_bytes(path, compute) for path in adapters),
+        adapters=sum(map(adapter_bytes, adapters)),
         preview_channels=channels,
     )
 

@@ -109,8 +109,7 @@ class Parts:
     def idle_adapter_bytes(self, adapters: Sequence[Adapter]) -> int:
         """Count what is held of adapters other than these."""
         wanted = {self.adapter_path(adapter) for adapter in adapters}
-        idle = (adapter for path, adapter in self._adapters.items() if path not in wanted)
-        return sum(half.nbytes for adapter in idle for update in adapter.updates.values() for half in update)
+        return sum(adapter.nbytes for path, adapter in self._adapters.items() if path not in wanted)
 
     def release_idle(self, adapters: Sequence[Adapter], modulation: bool = True) -> None:
         """Let go what painting with these adapters can do without: other adapters, the modulation's weights."""
@@ -151,8 +150,8 @@ class Parts:
         path = self.adapter_path(adapter)
         if path not in self._adapters:
             self._adapters[path] = read_adapter(path, self.config.transformer)
-            for update in self._adapters[path].updates.values():
-                mx.eval(update)
+            for updates in self._adapters[path].updates.values():
+                mx.eval([(update.down, update.up) for update in updates])
                 tick()
         return replace(self._adapters[path], strength=adapter.strength)
 

@@ -39,7 +39,8 @@ def put_on(transformer: Transformer, adapter: LoadedAdapter) -> float:
     """Attach an adapter and make everything of it ready; return the seconds."""
     start = time.perf_counter()
     attach(transformer, [adapter])
-    mx.eval([(m.down, m.up) for m in transformer.modules() if isinstance(m, AdaptedLinear)])
+    adapted = [module for module in transformer.modules() if isinstance(module, AdaptedLinear)]
+    mx.eval([(update.down, update.up) for module in adapted for update, _ in module.acting])
     return time.perf_counter() - start
 
 
@@ -55,7 +56,7 @@ def main() -> None:
             write_adapter(path, rank, number)
             start = time.perf_counter()
             adapter = read_adapter(path, FLUX)
-            mx.eval([tuple(update) for update in adapter.updates.values()])
+            mx.eval([(update.down, update.up) for updates in adapter.updates.values() for update in updates])
             seconds = time.perf_counter() - start
             size = path.stat().st_size / 1e6
             print(f"rank {rank}: {size:.0f} MB, {len(adapter.updates)} layers, read in {seconds:.2f} s")

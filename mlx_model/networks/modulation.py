@@ -12,7 +12,7 @@ from mlx_model.request import Adapter
 from mlx_model.runtime import COMPUTE_TYPE, mx, nn
 from mlx_model.weights.config import TransformerConfig
 from mlx_model.weights.layouts import is_modulation, linear_shapes
-from mlx_model.weights.lora import AdaptedLinear, LoadedAdapter, side_path
+from mlx_model.weights.lora import AdaptedLinear, LoadedAdapter, acting_on, with_updates
 from mlx_model.weights.model_folder import require_fit
 from mlx_model.weights.quantize import dequantize
 
@@ -87,9 +87,7 @@ def schedule_modulation(
     for name in filter(is_modulation, linear_shapes(config)):
         weight = dequantize(tensors, name, config.hidden_size)
         output = mx.addmm(tensors.pop(name + ".bias").astype(mx.float32), vectors, weight.T)
-        if side := side_path(adapters, name):
-            output = output + (vectors @ side.down.T) @ side.up.T
-        outputs[name] = output.astype(dtype)
+        outputs[name] = with_updates(output, vectors, acting_on(adapters, name)).astype(dtype)
         mx.eval(outputs[name])
         if on_layer is not None:
             on_layer()

@@ -40,7 +40,7 @@ def start_updates(model: FlowModel, rank: int, seed: int) -> dict[str, LowRank]:
 
 def put_on(model: FlowModel, updates: Mapping[str, LowRank]) -> None:
     """Attach the updates, at full strength, to the transformer and to its modulation."""
-    adapter = LoadedAdapter("in training", 1.0, updates)
+    adapter = LoadedAdapter("in training", 1.0, {name: (update,) for name, update in updates.items()})
     attach(model.transformer, [adapter])
     attach(model.modulation, [adapter])
 
@@ -56,7 +56,7 @@ def train_adapter(
         put_on(model, {name: LowRank(**halves) for name, halves in parameters.items()})
         return flow_loss(model, drawn.batch, drawn.noise, drawn.sigma)
 
-    parameters = {name: update._asdict() for name, update in updates.items()}
+    parameters = {name: {"down": update.down, "up": update.up} for name, update in updates.items()}
     gradient, losses = mx.value_and_grad(loss_of), list[float]()
     for step in range(settings.steps):
         loss, gradients = gradient(parameters, draw(examples, settings.flow, step))
@@ -75,6 +75,6 @@ def save_adapter(updates: Mapping[str, LowRank], path: Path) -> None:
     tensors: dict[str, mx.array] = {}
     for name, update in updates.items():
         stem = "lora_unet_" + name.replace(".", "_")
-        tensors[f"{stem}.lora_down.weight"], tensors[f"{stem}.lora_up.weight"] = update
+        tensors[f"{stem}.lora_down.weight"], tensors[f"{stem}.lora_up.weight"] = update.down, update.up
         tensors[f"{stem}.alpha"] = mx.array(float(update.down.shape[0]))
     mx.save_safetensors(str(path), tensors)

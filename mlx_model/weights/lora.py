@@ -2,7 +2,8 @@
 
 Read are kohya's layout (``lora_unet_….lora_down``), PEFT's and diffusers' (``transformer.….lora_A``), and the
 released names (``double_blocks.0.img_attn.qkv.lora_A``). The update of a layer is
-``strength * alpha / rank * up @ down``; where no alpha is given it equals the rank.
+``strength * alpha / rank * up @ down``; where no alpha is given it equals the rank. diffusers keeps q, k, v and a
+single block's MLP apart: each changes its own rows of the fused layer and is kept as small as it came.
 """
 
 import json
@@ -27,10 +28,19 @@ _PARTS: Final = {
 
 
 class LowRank(NamedTuple):
-    """The update ``up @ down`` of a layer, scale included: ``down`` is (rank, inputs), ``up`` (outputs, rank)."""
+    """The update ``up @ down`` of a layer's rows from ``first`` on, scale included.
+
+    ``down`` is (rank, inputs), ``up`` (rows, rank).
+    """
 
     down: mx.array
     up: mx.array
+    first: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.down.nbytes + self.up.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +53,20 @@ class LoadedAdapter:
 
     name: str
     strength: float
-    updates: Mapping[str, LowRank]
+    updates: Mapping[str, tuple[LowRank, ...]]
     warning: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return sum(update.nbytes for updates in self.updates.values() for update in updates)
+
+
+class Acting(NamedTuple):
+    """An update and how strongly it acts."""
+
+    update: LowRank
+    strength: float
 
 
 def read_adapter(
@@ -69,7 +91,7 @@ def read_adapter(
     layers: dict[str, dict[str, mx.array]] = defaultdict(dict)
     left_out = False
     for key, tensor in tensors.items():
-        if key.removeprefix(_PREFIXES[0]).startswith(_TEXT_ENCODER):
+        if _is_of_text_encoder(key):
             left_out = True
             continue
         suffix = next((suffix for suffix in _PARTS if key.endswith(suffix)), None)
@@ -80,41 +102,73 @@ def read_adapter(
     parts: dict[str, list[LowRank]] = defaultdict(list)
     for layer, halves in layers.items():
         place = places[layer]
-        parts[place.name].append(_update(name, layer, halves, place, shapes[place.name], settings))
+        update = _update(name, layer, halves, place, shapes[place.name], settings)
+        parts[place.name].append(LowRank(update.down.astype(dtype), update.up.astype(dtype), update.first))
     if not parts:
         raise RequestError(f"the adapter {name} holds no update of the transformer")
     return LoadedAdapter(
         name,
         strength,
-        {
-            layer: LowRank(*(half.astype(dtype) for half in _side_by_side(updates)))
-            for layer, updates in parts.items()
-        },
+        {layer: tuple(updates) for layer, updates in parts.items()},
         f"the adapter {name} also changes the text encoder; that part is left out" if left_out else None,
     )
 
 
-class AdaptedLinear(nn.Module):
-    """A linear layer, quantized or not, with a low-rank side path."""
+def adapter_bytes(path: Path, dtype: mx.Dtype = COMPUTE_TYPE) -> int:
+    """Count the bytes that a LoRA file's updates will take in memory, from its header.
 
-    def __init__(self, base: nn.Module, side: LowRank):
+    Raises:
+        RequestError: the file cannot be read.
+    """
+    tensors = read_tensors_and_metadata(path)[0]
+    halves = [tensor for key, tensor in tensors.items() if not _is_of_text_encoder(key) and tensor.ndim == 2]
+    return sum(half.size for half in halves) * dtype.size
+
+
+class AdaptedLinear(nn.Module):
+    """A linear layer, quantized or not, with low-rank side paths."""
+
+    def __init__(self, base: nn.Module, acting: Sequence[Acting]):
         super().__init__()
-        self.base, self.down, self.up = base, side.down, side.up
+        self.base, self.acting = base, tuple(acting)
 
     def __call__(self, x: mx.array) -> mx.array:
         """(..., inputs) to (..., outputs)."""
-        return self.base(x) + (x @ self.down.T) @ self.up.T
+        return with_updates(self.base(x), x, self.acting)
 
 
-def side_path(adapters: Sequence[LoadedAdapter], layer: str) -> LowRank | None:
-    """Join what the adapters do to one layer, strengths included, into one update."""
-    acting = [(a.updates[layer], a.strength) for a in adapters if layer in a.updates and a.strength]
-    return (
-        # At full strength the adapter's own arrays are used: a copy of all of it would take as much memory again.
-        _side_by_side([u if strength == 1 else LowRank(u.down, u.up * strength) for u, strength in acting])
-        if acting
-        else None
+def acting_on(adapters: Sequence[LoadedAdapter], layer: str) -> tuple[Acting, ...]:
+    """List what the adapters do to one layer; the arrays are the adapters' own."""
+    return tuple(
+        Acting(update, adapter.strength)
+        for adapter in adapters
+        if adapter.strength
+        for update in adapter.updates.get(layer, ())
     )
+
+
+def with_updates(output: mx.array, x: mx.array, acting: Sequence[Acting]) -> mx.array:
+    """Add what updates make of a layer's inputs ``x`` (..., inputs) to its ``output`` (..., outputs).
+
+    Those that change part of the rows are joined first, so that none is padded to the whole width.
+    """
+    parts: dict[int, mx.array] = {}
+    for (down, up, first), strength in acting:
+        inner = x @ down.T
+        added = (inner if strength == 1 else inner * strength) @ up.T
+        if added.shape[-1] == output.shape[-1]:
+            output = output + added
+        else:  # the layouts' parts of a layer are the same rows or others, they never overlap otherwise
+            parts[first] = parts[first] + added if first in parts else added
+    if not parts:
+        return output
+    pieces: list[mx.array] = []
+    at = 0
+    for first in sorted(parts):
+        stop = first + parts[first].shape[-1]
+        pieces += [output[..., at:first], output[..., first:stop] + parts[first]]
+        at = stop
+    return mx.concatenate([*pieces, output[..., at:]], axis=-1)
 
 
 def attach(module: nn.Module, adapters: Sequence[LoadedAdapter]) -> None:
@@ -125,9 +179,9 @@ def attach(module: nn.Module, adapters: Sequence[LoadedAdapter]) -> None:
     """
     detach(module)
     adapted = [
-        (name, AdaptedLinear(layer, side))
+        (name, AdaptedLinear(layer, acting))
         for name, layer in module.named_modules()
-        if isinstance(layer, nn.Linear | nn.QuantizedLinear) and (side := side_path(adapters, name))
+        if isinstance(layer, nn.Linear | nn.QuantizedLinear) and (acting := acting_on(adapters, name))
     ]
     module.update_modules(tree.tree_unflatten(adapted))
 
@@ -158,6 +212,10 @@ def _places_by_any_name(config: TransformerConfig) -> dict[str, Place]:
     return places | {name.replace(".", "_"): place for name, place in places.items()}
 
 
+def _is_of_text_encoder(key: str) -> bool:
+    return key.removeprefix(_PREFIXES[0]).startswith(_TEXT_ENCODER)
+
+
 def _without_prefix(layer: str) -> str:
     for prefix in _PREFIXES:
         layer = layer.removeprefix(prefix)
@@ -172,31 +230,27 @@ def _update(
     shape: tuple[int, int],
     settings: Mapping[str, Any],
 ) -> LowRank:
-    """Check and scale (in float32) one layer's update, and put its rows where the released layer has them."""
+    """Check and scale (in float32) one layer's update, its rows in the order that the released layer has."""
     if not {"down", "up"} <= set(halves):
         raise RequestError(f"the adapter {adapter} is incomplete: {layer} has only {', '.join(sorted(halves))}")
     down, up = halves["down"], halves["up"].astype(mx.float32)
-    rank, rows = down.shape[0], sum(count for _, count in place.pieces)
-    if down.shape != (rank, shape[1]) or up.shape != (rows, rank):
+    rank, rows = down.shape[0] if down.ndim else 0, sum(count for _, count in place.pieces)
+    if down.shape != (rank, shape[1]) or up.shape != (rows, rank) or not rank:
         raise RequestError(
             f"the adapter {adapter} does not fit this model: {layer} has {up.shape} x {down.shape}, "
             f"the layer is {(rows, shape[1])}"
         )
     patterns: dict[str, float] = settings.get("alpha_pattern") or {}
     general = next((a for key, a in patterns.items() if f".{layer}".endswith(f".{key}")), settings.get("lora_alpha"))
+    if "alpha" in halves and halves["alpha"].size != 1:
+        raise RequestError(f"the adapter {adapter} has an alpha of {layer} that is not one number")
     alpha: Any = halves["alpha"].item() if "alpha" in halves else rank if general is None else general
     scaled = up * (alpha / (rank**0.5 if settings.get("use_rslora") else rank))
-    whole = mx.zeros((shape[0], rank))
+    if len(place.pieces) == 1:
+        return LowRank(down, scaled, place.pieces[0][0])
+    pieces: dict[int, mx.array] = {}
     start = 0
     for first, count in place.pieces:
-        whole[first : first + count] = scaled[start : start + count]
+        pieces[first] = scaled[start : start + count]
         start += count
-    return LowRank(down, whole)
-
-
-def _side_by_side(updates: Sequence[LowRank]) -> LowRank:
-    """Add several updates up, as one of greater rank; a single one is itself."""
-    if len(updates) == 1:
-        return updates[0]
-    downs, ups = zip(*updates, strict=True)
-    return LowRank(mx.concatenate(list(downs), axis=0), mx.concatenate(list(ups), axis=1))
+    return LowRank(down, mx.concatenate([pieces[first] for first in sorted(pieces)], axis=0), min(pieces))

@@ -14,7 +14,7 @@ from mlx_model.memory import Need
 from mlx_model.request import Adapter, RequestError, digest
 from mlx_model.runtime import mx, tree
 from mlx_model.weights.config import QuantizationConfig
-from mlx_model.weights.lora import read_adapter, side_path
+from mlx_model.weights.lora import acting_on, read_adapter
 from mlx_model.weights.quantize import quantize
 from tests.mlx_model.sample_requests import LOCAL, PICTURES, REQUESTS, lora
 from tests.mlx_model.tiny_model import tiny_config, write_tiny_model
@@ -52,13 +52,13 @@ def test_adapters_go_on_and_off_with_live_strength(tmp_path: Path, layer: str) -
     assert made() == plain
 
 
-def test_an_adapter_at_full_strength_is_in_memory_once() -> None:
+@pytest.mark.parametrize("strengths", [(1.0,), (0.5,), (1.0, 0.5)])
+def test_adapters_are_in_memory_once_whatever_their_strengths(strengths: tuple[float, ...]) -> None:
     layer = "double_blocks.0.img_attn.qkv"
-    loaded = read_adapter(lora((layer,)), tiny_config().transformer)
-    side = side_path([loaded], layer)
-    assert side is not None
-    assert side.up is loaded.updates[layer].up
-    assert side.down is loaded.updates[layer].down
+    adapters = [read_adapter(lora((layer,)), tiny_config().transformer, strength) for strength in strengths]
+    for adapter, (update, strength) in zip(adapters, acting_on(adapters, layer), strict=True):
+        assert update is adapter.updates[layer][0]
+        assert strength == adapter.strength
 
 
 def test_a_fill_model_takes_the_adapter_of_the_task(tmp_path: Path) -> None:

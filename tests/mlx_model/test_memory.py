@@ -1,6 +1,7 @@
 """The estimate of memory against measured peaks, and what is said where memory is short."""
 
 import gc
+import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,10 @@ from mlx_model.parts import Parts, autoencoder_for
 from mlx_model.request import EditRequest, Picture, RequestError
 from mlx_model.runtime import ON_GPU, mx, nn, tree
 from mlx_model.sampling.preview import preview
-from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
+from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig, TransformerConfig
+from mlx_model.weights.lora import read_adapter
+from mlx_model.weights.model_folder import read_tensors_and_metadata
+from tests.known_answers import GOLDEN, golden_config
 from tests.mlx_model.tiny_model import tiny_config, write_tiny_model
 
 CONFIG = tiny_config()
@@ -291,3 +295,19 @@ def test_a_container_s_limits_are_read(
     monkeypatch.setattr(memory, "_OWN_CGROUPS", tmp_path / "own")
     if limits and not ON_GPU:
         assert memory.machine_limit() == int(min(limits) * memory.RAM_SHARE)
+
+
+@pytest.mark.parametrize("name", ["lora_comfyui", "diffusers_flux.lora"])
+def test_adapters_take_the_bytes_that_are_counted(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    """In kohya's names and in diffusers', whose q, k and v are not padded; what is left out is not counted."""
+    values = json.loads((GOLDEN / "diffusers_flux_config.json").read_text())
+    sizes = {key: value for key, value in values.items() if key not in ("rows", "columns")}
+    config = TransformerConfig.from_dict(sizes) if name.startswith("diffusers") else golden_config(384)
+    tensors, metadata = read_tensors_and_metadata(GOLDEN / f"{name}.safetensors")
+    tensors["lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"] = mx.zeros((64, 64))
+    path = tmp_path / "style.safetensors"
+    mx.save_safetensors(str(path), tensors, metadata)
+    updates = [update for updates in read_adapter(path, config).updates.values() for update in updates]
+    taken = sum(half.nbytes for update in updates for half in (update.down, update.up))
+    counted = memory.weights_of(tiny_model, [path]).adapters
+    assert abs(counted / taken - 1) <= 0.01, f"{counted} bytes counted, {taken} taken"

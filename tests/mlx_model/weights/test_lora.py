@@ -4,7 +4,7 @@ The known answers: tests/golden/lora_* (made with the authors' code) and diffuse
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,16 @@ from mlx_model.networks.transformer import Transformer
 from mlx_model.request import RequestError
 from mlx_model.runtime import mx, nn, tree
 from mlx_model.weights.config import QuantizationConfig, TransformerConfig
-from mlx_model.weights.layouts import from_diffusers, is_modulation
-from mlx_model.weights.lora import AdaptedLinear, LoadedAdapter, attach, detach, read_adapter, side_path
+from mlx_model.weights.layouts import diffusers_places, from_diffusers, is_modulation, linear_shapes
+from mlx_model.weights.lora import (
+    AdaptedLinear,
+    LoadedAdapter,
+    acting_on,
+    attach,
+    detach,
+    read_adapter,
+    with_updates,
+)
 from mlx_model.weights.model_folder import load_weights, read_tensors
 from mlx_model.weights.quantize import QuantizedLinear, quantize
 from tests.known_answers import GOLDEN, Case, golden_case, golden_config, relative_error
@@ -26,17 +34,22 @@ CONFIG = golden_config(384)
 BOUND = 1e-5
 
 
+def delta(adapters: Sequence[LoadedAdapter], name: str, shape: tuple[int, ...]) -> mx.array:
+    """Return what adapters add to the weight of a layer, (outputs, inputs) being its shape."""
+    outputs, inputs = shape
+    return with_updates(mx.zeros((inputs, outputs)), mx.eye(inputs), acting_on(adapters, name)).T
+
+
 def merged_case(adapters: list[LoadedAdapter]) -> Case:
     """Bake adapters into the golden Fill transformer's weights: what the side paths must equal."""
     case = golden_case("fill")
     for name in {name for adapter in adapters for name in adapter.updates}:
-        updates = [(a.updates[name], a.strength) for a in adapters if name in a.updates]
-        delta = sum((strength * update.up @ update.down for update, strength in updates), mx.array(0.0))
         if is_modulation(name):
-            case.modulation[name + ".weight"] = case.modulation[name + ".weight"] + delta
+            weight = case.modulation[name + ".weight"]
+            case.modulation[name + ".weight"] = weight + delta(adapters, name, weight.shape)
         else:
             layer = dict(case.transformer.named_modules())[name]
-            layer.weight = layer.weight + delta
+            layer.weight = layer.weight + delta(adapters, name, layer.weight.shape)
     return case
 
 
@@ -58,9 +71,8 @@ def test_a_kohya_adapter_equals_the_weights_that_the_authors_merged() -> None:
     before = read_tensors(GOLDEN / "transformer_fill.weights.safetensors")
     adapter = read_adapter(KOHYA, CONFIG, 0.8, dtype=mx.float32)
     for key, merged in read_tensors(GOLDEN / "lora_merged_scale0.8.safetensors").items():
-        side = side_path([adapter], key.removesuffix(".weight"))
-        assert side is not None
-        error = relative_error(side.up @ side.down, merged - before[key])
+        ours = delta([adapter], key.removesuffix(".weight"), merged.shape)
+        error = relative_error(ours, merged - before[key])
         assert error <= BOUND, f"{key}: relative error of the update {error:.1e}"
     attach(case.transformer, [adapter])
     error = relative_error(case.velocity([adapter]), merged_case([adapter]).velocity())
@@ -113,18 +125,18 @@ def test_an_adapter_stands_beside_a_quantized_layer() -> None:
     assert isinstance(layer, AdaptedLinear)
     assert isinstance(layer.base, QuantizedLinear)
     x = mx.random.normal((5, 64), key=mx.random.key(4))
-    update = adapter.updates["single_blocks.0.linear1"]
-    error = relative_error(layer(x) - layer.base(x), x @ (update.up @ update.down).T)
+    update = delta([adapter], "single_blocks.0.linear1", (448, 64))
+    error = relative_error(layer(x) - layer.base(x), x @ update.T)
     assert error <= BOUND, f"the update through a 4-bit layer: relative error {error:.1e}"
 
 
 def test_a_bfloat16_stream_stays_bfloat16_beside_an_adapter() -> None:
     adapter = read_adapter(KOHYA, CONFIG, 0.8, dtype=mx.bfloat16)
-    side = side_path([adapter], "single_blocks.0.linear2")
-    assert side is not None
+    acting = acting_on([adapter], "single_blocks.0.linear2")
+    assert acting
     layer = nn.Linear(320, 64)
     layer.set_dtype(mx.bfloat16)
-    assert AdaptedLinear(layer, side)(mx.zeros((1, 320), mx.bfloat16)).dtype == mx.bfloat16
+    assert AdaptedLinear(layer, acting)(mx.zeros((1, 320), mx.bfloat16)).dtype == mx.bfloat16
 
 
 # Layouts.
@@ -182,7 +194,7 @@ def renamed(tensors: Mapping[str, mx.array], *changes: tuple[str, str]) -> dict[
 def test_spellings_of_diffusers_names_mean_the_same(changes: list[tuple[str, str]]) -> None:
     config, _, _ = diffusers_case()
     tensors = read_tensors(GOLDEN / "diffusers_flux.lora.safetensors")
-    same_as(read_adapter(tensors, config), read_adapter(renamed(tensors, *changes), config))
+    same_as(read_adapter(tensors, config), read_adapter(renamed(tensors, *changes), config), config)
 
 
 def test_kohya_names_over_diffusers_layers_mean_the_same() -> None:
@@ -192,7 +204,53 @@ def test_kohya_names_over_diffusers_layers_mean_the_same() -> None:
     for key, tensor in tensors.items():
         layer, half = key.removeprefix("transformer.").split(".lora_")
         kohya[f"lora_unet_{layer.replace('.', '_')}.lora_{ {'A': 'down', 'B': 'up'}[half[0]] }.weight"] = tensor
-    same_as(read_adapter(tensors, config), read_adapter(kohya, config))
+    same_as(read_adapter(tensors, config), read_adapter(kohya, config), config)
+
+
+def in_diffusers_names(kohya: Mapping[str, mx.array], config: TransformerConfig) -> dict[str, mx.array]:
+    """Write an adapter over the released layers as diffusers would: q, k, v and proj_mlp with a ``down`` each."""
+    tensors: dict[str, mx.array] = {}
+    for theirs, place in diffusers_places(config).items():
+        stem = "lora_unet_" + place.name.replace(".", "_")
+        if f"{stem}.alpha" in kohya:
+            down, up = kohya[f"{stem}.lora_down.weight"], kohya[f"{stem}.lora_up.weight"]
+            rows = [up[first : first + count] for first, count in place.pieces]
+            scale = kohya[f"{stem}.alpha"] / down.shape[0]
+            tensors[f"transformer.{theirs}.lora_A.weight"] = down
+            tensors[f"transformer.{theirs}.lora_B.weight"] = mx.concatenate(rows, axis=0) * scale
+    return tensors
+
+
+def test_an_adapter_and_its_twin_in_diffusers_names_give_the_same_velocity_and_nothing_is_padded() -> None:
+    case = golden_case("fill")
+    tensors = in_diffusers_names(read_tensors(KOHYA), CONFIG)
+    for strengths in ((1.0,), (0.6,), (0.6, 0.3)):
+        made: list[mx.array] = []
+        for file in (KOHYA, tensors):
+            adapters = [read_adapter(file, CONFIG, strength, dtype=mx.float32) for strength in strengths]
+            attach(case.transformer, adapters)
+            made.append(case.velocity(adapters))
+        error = relative_error(made[1], made[0])
+        assert error <= BOUND, f"strengths {strengths}: relative error {error:.1e}"
+    adapter = read_adapter(tensors, CONFIG, dtype=mx.float32)
+    assert adapter.nbytes == sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_an_adapter_of_some_rows_of_a_fused_layer_leaves_the_others_alone() -> None:
+    """Most adapters change q and v only; one of them here stands beside one of the whole layer."""
+    case = golden_case("fill")
+    whole = read_adapter(random_adapter(8, ("single_blocks.0.linear1",)), CONFIG, dtype=mx.float32)
+    tensors = in_diffusers_names(read_tensors(KOHYA), CONFIG)
+    some = {key: tensor for key, tensor in tensors.items() if ".to_q." in key or ".to_v." in key}
+    part = read_adapter(some, CONFIG, dtype=mx.float32)
+    update = delta([part], "single_blocks.0.linear1", (448, 64))
+    assert not mx.any(update[64:128]).item()
+    assert not mx.any(update[192:]).item()
+    assert mx.any(update[:64]).item()
+    both = [whole, replace(part, strength=0.5)]
+    attach(case.transformer, both)
+    error = relative_error(case.velocity(both), merged_case(both).velocity())
+    assert error <= BOUND, f"relative error {error:.1e}"
 
 
 @pytest.mark.parametrize("prefix", ["", "diffusion_model.", "transformer."])
@@ -206,16 +264,16 @@ def test_the_released_names_with_peft_endings_mean_the_same_as_kohyas(prefix: st
         kohya[f"{stem}.lora_up.weight"] = tensors[f"{layer}.lora_B.weight"]
         kohya[f"{stem}.alpha"] = mx.array(2.0)  # equals the rank
     with_prefix = {prefix + key: tensor for key, tensor in tensors.items()}
-    same_as(read_adapter(kohya, CONFIG), read_adapter(with_prefix, CONFIG))
+    same_as(read_adapter(kohya, CONFIG), read_adapter(with_prefix, CONFIG), CONFIG)
 
 
-def same_as(one: LoadedAdapter, other: LoadedAdapter) -> None:
+def same_as(one: LoadedAdapter, other: LoadedAdapter, config: TransformerConfig) -> None:
     """Assert that two adapters hold the same updates."""
     assert one.updates.keys() == other.updates.keys()
-    for name, update in one.updates.items():
-        assert mx.allclose(update.up @ update.down, other.updates[name].up @ other.updates[name].down, 1e-5, 1e-7), (
-            name
-        )
+    shapes = linear_shapes(config)
+    for name in one.updates:
+        ours, others = (delta([adapter], name, shapes[name]) for adapter in (one, other))
+        assert mx.allclose(ours, others, 1e-5, 1e-7), name
 
 
 @pytest.mark.parametrize(
@@ -228,8 +286,9 @@ def test_alpha_is_found_where_peft_keeps_it(settings: dict[str, object], scale: 
     mx.save_safetensors(str(tmp_path / "adapter_model.safetensors"), tensors)
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
     files = (tensors, tmp_path / "adapter_model.safetensors")
-    plain, ours = (read_adapter(file, CONFIG, dtype=mx.float32).updates["single_blocks.0.linear1"] for file in files)
-    error = relative_error(ours.up @ ours.down, scale * plain.up @ plain.down)
+    adapters = (read_adapter(file, CONFIG, dtype=mx.float32) for file in files)
+    plain, ours = (delta([adapter], "single_blocks.0.linear1", (448, 64)) for adapter in adapters)
+    error = relative_error(ours, scale * plain)
     assert error <= BOUND, f"relative error {error:.1e}"
 
 
@@ -274,3 +333,8 @@ def test_shapes_that_do_not_fit_and_halves_that_are_missing_are_named() -> None:
         read_adapter(tensors, CONFIG)
     with pytest.raises(RequestError, match="holds no update"):
         read_adapter({}, CONFIG)
+    for name, shape in (("lora_A.weight", ()), ("lora_A.weight", (0, 384)), ("lora_B.weight", (64,))):
+        with pytest.raises(RequestError, match=r"img_in has .*, the layer is \(64, 384\)"):
+            read_adapter(random_adapter(6, ("img_in",)) | {f"img_in.{name}": mx.zeros(shape)}, CONFIG)
+    with pytest.raises(RequestError, match="has an alpha of img_in that is not one number"):
+        read_adapter(random_adapter(6, ("img_in",)) | {"img_in.alpha": mx.zeros((2,))}, CONFIG)
