@@ -8,7 +8,7 @@ width, such as ``ace-plus-fft-4bit``.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -17,6 +17,7 @@ from mlx_model.library.errors import LibraryError
 from mlx_model.library.safe_paths import safe_path
 from mlx_model.places import home_expanded, reason
 from mlx_model.request import RequestError
+from mlx_model.tasks import TASKS
 from mlx_model.typed_json import read_typed
 from mlx_model.weights.config import (
     FORMAT,
@@ -33,9 +34,20 @@ from mlx_model.weights.config import (
     TinyAutoencoderConfig,
     TransformerConfig,
 )
+from mlx_model.weights.policy import require_supported
 
 CATALOGUE: Final = Path(__file__).resolve().parents[2] / "resources" / "catalogue.json"
 CATALOGUE_FORMAT: Final = 1
+WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
+    "transformer": ("transformer.safetensors", "modulation.safetensors"),
+    "t5": ("t5.safetensors",),
+    "clip": ("clip.safetensors",),
+    "autoencoder": ("autoencoder.safetensors",),
+    "preview_decoder": ("preview_decoder.safetensors",),
+}
+"""The files that converting a part makes, by what the converter calls it."""
+_NEEDED: Final = ("transformer", "t5", "clip", "autoencoder")
+_OURS: Final = ("config.json", "record.json")
 
 ConvertedPart: TypeAlias = Literal["transformer", "t5", "clip", "autoencoder", "preview_decoder"]
 Layout: TypeAlias = Literal["original", "diffusers", "transformers", "fp8", "gguf", "kohya", "tokenizer"]
@@ -302,22 +314,62 @@ def _check(catalogue: Catalogue) -> None:
             raise RequestError(f"the catalogue names no place to have {name} from")
         for alternative in part.alternatives:
             _check_alternative(catalogue, name, part, alternative)
+        _different([alternative.name for alternative in part.alternatives], f"parts.{name}", "alternative")
+    for name, width in catalogue.widths.items():
+        _check_name(name)
+        _check_width(name, width)
     for name, built_in in catalogue.built_in.items():
         _check_name(name)
         _known(catalogue.licences, (built_in.licence,), f"built_in.{name}", "licence")
+        _known(TASKS, built_in.tasks, f"built_in.{name}", "task")
     for name, family in catalogue.families.items():
         _check_name(name)
-        _known(catalogue.licences, family.licences, f"families.{name}", "licence")
-        _known(catalogue.parts, family.parts, f"families.{name}", "part")
-        _known(catalogue.widths, (*family.widths, *family.ready), f"families.{name}", "width")
-        for ready in family.ready.values():
-            _check_repository(ready.repository, f"families.{name}")
-        for width in family.widths:
-            for part in family.parts:
-                if not alternatives_of(catalogue, part, width):
-                    raise RequestError(f"the catalogue names no place to have {part} from for {name}-{width}")
-    for width in catalogue.widths:
-        _check_name(width)
+        _check_family(catalogue, name, family)
+
+
+def _check_width(name: str, width: Width) -> None:
+    for field_name in ("quantization", "t5_quantization"):
+        try:
+            require_supported(getattr(width, field_name))
+        except RequestError as error:
+            raise RequestError(f"the catalogue's widths.{name}.{field_name} cannot be used: {error}") from error
+    if min(width.transformer_bytes, width.t5_bytes, width.memory, width.memory_small) <= 0:
+        raise RequestError(f"the catalogue's widths.{name} has a size that is not above 0")
+
+
+def _check_family(catalogue: Catalogue, name: str, family: Family) -> None:
+    where = f"families.{name}"
+    _known(catalogue.licences, family.licences, where, "licence")
+    _known(TASKS, family.tasks, where, "task")
+    _known(catalogue.parts, family.parts, where, "part")
+    _known(catalogue.widths, (*family.widths, *family.ready), where, "width")
+    for what in ("tasks", "parts", "widths"):
+        names: tuple[str, ...] = getattr(family, what)
+        if not names:
+            raise RequestError(f"the catalogue's {where} has no {what}")
+        _different(names, where, what.removesuffix("s"))
+    if family.extra_memory < 0:
+        raise RequestError(f"the catalogue's {where} has an extra_memory below 0")
+    converters = [catalogue.parts[part].converter for part in family.parts]
+    if missing := [needed for needed in _NEEDED if needed not in converters]:
+        raise RequestError(f'the catalogue has no part of the kind "{missing[0]}" in {where}')
+    taken = dict.fromkeys(_OURS, "the program itself")
+    for part in family.parts:
+        for target in _targets(catalogue.parts[part]):
+            if (other := taken.setdefault(target.casefold(), part)) != part:
+                raise RequestError(f"the catalogue puts both {part} and {other} of {where} at {target}")
+    for ready in family.ready.values():
+        _check_repository(ready.repository, where)
+    for width in family.widths:
+        for part in family.parts:
+            if not alternatives_of(catalogue, part, width):
+                raise RequestError(f"the catalogue names no place to have {part} from for {name}-{width}")
+
+
+def _targets(part: CataloguePart) -> set[str]:
+    """List the files that a part may have in a model's folder."""
+    kept = {file.target for one in part.alternatives for file in one.files if file.target is not None}
+    return kept | set(WRITTEN[part.converter] if part.converter else ())
 
 
 def _check_alternative(catalogue: Catalogue, name: str, part: CataloguePart, alternative: Alternative) -> None:
@@ -327,6 +379,8 @@ def _check_alternative(catalogue: Catalogue, name: str, part: CataloguePart, alt
     _check_repository(alternative.repository, where)
     if not alternative.files or (part.converter is None and not alternative.kept):
         raise RequestError(f"the catalogue does not say where the files of {where} go")
+    _different([file.path for file in alternative.files], where, "file")
+    _different([file.target.casefold() for file in alternative.files if file.target], where, "target")
     for file in alternative.files:
         safe_path(file.path)
         if file.target is not None:
@@ -341,6 +395,12 @@ def _known(there: Mapping[str, object], names: tuple[str, ...], where: str, what
     for name in names:
         if name not in there:
             raise RequestError(f'the catalogue has no {what} "{name}", which {where} names')
+
+
+def _different(names: Sequence[str], where: str, what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f'the catalogue\'s {where} names the {what} "{name}" twice')
 
 
 def _check_repository(repository: str, where: str) -> None:

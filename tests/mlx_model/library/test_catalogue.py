@@ -154,6 +154,52 @@ def _set(path: str, value: Any) -> dict[str, Any]:
         ("families/small-fft/config/transformer/depth", None, "lacks families.small-fft.config.transformer.depth"),
         ("families/small-fft/ready", {"4bit": {"repository": "a", "about": ""}}, "unusable repository"),
         ("parts/fft_transformer/alternatives/0/widths", ["bf16"], "no place to have fft_transformer from for"),
+        (
+            "parts/fill_transformer/alternatives/1/name",
+            "official",
+            'fill_transformer names the alternative "official"',
+        ),
+        (
+            "parts/tokenizer_clip/alternatives/0/files/0/path",
+            "merges.txt",
+            'google names the file "merges.txt" twice',
+        ),
+        (
+            "parts/tokenizer_clip/alternatives/0/files/0/target",
+            "tokenizer_clip/MERGES.txt",
+            'parts.tokenizer_clip.google names the target "tokenizer_clip/merges.txt" twice',
+        ),
+        (
+            "parts/tokenizer_t5/alternatives/0/files/0/target",
+            "T5.safetensors",
+            "puts both tokenizer_t5 and t5 of families.small-fft at T5.safetensors",
+        ),
+        (
+            "parts/tokenizer_t5/alternatives/0/files/0/target",
+            "record.json",
+            "puts both tokenizer_t5 and the program itself of families.small-fft at record.json",
+        ),
+        ("widths/4bit/quantization/group_size", 48, "widths.4bit.quantization cannot be used: .* groups of 48"),
+        ("widths/4bit/quantization/bits", 7, "widths.4bit.quantization cannot be used: .* to 7 bits"),
+        ("widths/8bit/t5_quantization", {"group_size": 64, "bits": 1}, "widths.8bit.t5_quantization cannot be used"),
+        ("widths/4bit/memory", 0, "widths.4bit has a size that is not above 0"),
+        ("families/small-fft/tasks", ["paint"], 'no task "paint", which families.small-fft names'),
+        ("families/small-fft/tasks", [], "families.small-fft has no tasks"),
+        ("built_in/pocket/tasks", ["sing"], 'no task "sing", which built_in.pocket names'),
+        ("families/small-fft/parts", [], "families.small-fft has no parts"),
+        ("families/small-fft/widths", [], "families.small-fft has no widths"),
+        ("families/small-fft/widths", ["4bit", "4bit"], 'families.small-fft names the width "4bit" twice'),
+        (
+            "families/small-fft/parts",
+            ["fft_transformer", "t5", "clip"],
+            'no part of the kind "autoencoder" in families.small-fft',
+        ),
+        (
+            "families/small-fft/parts",
+            ["fft_transformer", "fill_transformer", "t5", "clip", "autoencoder"],
+            "puts both fill_transformer and fft_transformer of families.small-fft at",
+        ),
+        ("families/small-fft/extra_memory", -1, "families.small-fft has an extra_memory below 0"),
     ],
 )
 def test_what_is_wrong_in_a_catalogue_is_named(path: str, value: Any, sentence: str, tmp_path: Path) -> None:
