@@ -1,6 +1,6 @@
 """Where each part of a model is to come from: settled before a byte of it is fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -14,20 +14,26 @@ from mlx_model.library.catalogue import (
     alternatives_of,
     quantization_of,
 )
+from mlx_model.library.download import record_file
 from mlx_model.library.errors import Damaged, LibraryError, NotOnHub
 from mlx_model.library.hub import Hub, RemoteFile
 from mlx_model.library.progress import Work
 from mlx_model.library.record import PartRecord, SourceRecord, content_of, records_in, whole_by_size
+from mlx_model.places import reason
 from mlx_model.weights.config import QuantizationConfig
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A released file on this machine; ``sha256`` is its digest where its place says so (a hub's cache)."""
+    """A released file on this machine.
+
+    ``sha256`` is its digest where its place says so (a hub's cache), ``read`` what its bytes hashed to just now.
+    """
 
     path: Path
     size: int
     sha256: str | None = None
+    read: str | None = None
 
     @property
     def title(self) -> str:
@@ -105,11 +111,34 @@ def choose_supplies(
     if unknown := sorted(set(choice.alternatives) - set(model.family.parts)):
         parts = ", ".join(model.family.parts)
         raise LibraryError(f'{model.name} has no part "{unknown[0]}" to choose a source for; its parts are: {parts}')
+    sizes = {source.size for _, record in records_in(models) for part in record.parts for source in part.sources}
     supplies: list[Supply] = []
     for part in model.family.parts:
-        found = (local or {}).get(part) or _from_hub(hub, catalogue, model, part, choice, work)
+        here = (local or {}).get(part)
+        found = (
+            supply_from_hub(hub, catalogue, model, part, choice, work) if here is None else _read(here, sizes, work)
+        )
         supplies.append(with_shared(found, models, model.name))
     return supplies
+
+
+def _read(supply: Supply, sizes: Set[int], work: Work) -> Supply:
+    """Read those files whole that something here may have been made of already, by their size, to know if it was."""
+
+    def known(origin: Origin) -> Origin:
+        if isinstance(origin, RemoteFile) or origin.sha256 is not None or origin.size not in sizes:
+            return origin
+        work.meter.waits(f"{origin.path} is compared with what was imported before")
+        try:
+            return replace(origin, read=record_file(origin.path, origin.path.name, work.control).sha256)
+        except OSError as error:
+            raise LibraryError(
+                f"{origin.path} cannot be read ({reason(error)}); check the disk it lies on"
+            ) from error
+        finally:
+            work.meter.waits(None)
+
+    return replace(supply, files=tuple((file, known(origin)) for file, origin in supply.files))
 
 
 def with_shared(supply: Supply, models: Path, name: str) -> Supply:
@@ -124,10 +153,8 @@ def with_shared(supply: Supply, models: Path, name: str) -> Supply:
 
 
 def _same_content(origin: Origin, source: SourceRecord) -> bool:
-    """Whether a source is the one of a record: the same content, or on this machine the same file and size."""
-    if isinstance(origin, LocalFile) and source.path == str(origin.path):
-        return source.size == origin.size
-    content = content_of(origin) if isinstance(origin, RemoteFile) else origin.sha256
+    """Whether a source of a record has the same content; where that is not known of one of them, it is another."""
+    content = content_of(origin) if isinstance(origin, RemoteFile) else origin.sha256 or origin.read
     return content is not None and content == source.content
 
 
@@ -139,7 +166,10 @@ def can_do_without_account(catalogue: Catalogue, model: CatalogueModel) -> bool:
     )
 
 
-def _from_hub(hub: Hub, catalogue: Catalogue, model: CatalogueModel, part: str, choice: Choice, work: Work) -> Supply:
+def supply_from_hub(
+    hub: Hub, catalogue: Catalogue, model: CatalogueModel, part: str, choice: Choice, work: Work
+) -> Supply:
+    """Settle where one part comes from; raises as :func:`choose_supplies`."""
     candidates = _candidates(catalogue, model, part, choice)
     for alternative in candidates:
         try:
