@@ -326,6 +326,11 @@ def _is(file: RemoteFile, path: Path, sha256: str) -> bool:
     return blob.hexdigest() == file.blob
 
 
+def is_content_of(file: RemoteFile, path: Path, control: Control | None = None) -> bool:
+    """Whether the file at ``path`` is the one that the hub lists; reads all of it."""
+    return path.stat().st_size == file.size and _is(file, path, record_file(path, path.name, control).sha256)
+
+
 def room_for(files: Iterable[RemoteFile], folder: Path, what: str) -> None:
     """Raise DiskFull unless a set of files fits on the disk of ``folder``, counting what is there of them."""
     missing = 0

@@ -264,17 +264,16 @@ def _put_together(order: Order, hub: Hub, convert: Convert, work: Work) -> Recor
     return record
 
 
+def new_record(catalogue: Catalogue, model: CatalogueModel) -> Record:
+    """Begin a model's record, with no part in it."""
+    licences = tuple(catalogue.licences[name].name for name in model.family.licences)
+    program = f"ace {mlx_model.__version__}"
+    return Record(RECORD_FORMAT, model.name, model.family_name, model.width_name, program, licences, ())
+
+
 def _begun(order: Order) -> Record:
     model = order.model
-    fresh = Record(
-        RECORD_FORMAT,
-        model.name,
-        model.family_name,
-        model.width_name,
-        f"ace {mlx_model.__version__}",
-        tuple(order.catalogue.licences[name].name for name in model.family.licences),
-        (),
-    )
+    fresh = new_record(order.catalogue, model)
     for folder, record in records_in(order.models):
         if folder == order.half_made and record.name == model.name:
             return replace(fresh, parts=record.parts)

@@ -64,6 +64,15 @@ class PartRecord:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A file that is not as it was recorded, and in words what is wrong with it."""
+
+    part: str
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class Record:
     """A whole ``record.json``; ``ready`` is the repository that it was fetched from whole, if it was."""
 
@@ -97,7 +106,7 @@ class Record:
         return next((part for part in self.parts if part.part == name), None)
 
     @classmethod
-    def from_json(cls, text: str | bytes, where: str) -> Self:
+    def from_json(cls, text: str | bytes, where: str, what_to_do: str) -> Self:
         """Read a record; Damaged where it makes no sense or names a path outside its folder."""
         try:
             values: Any = json.loads(text)
@@ -109,9 +118,7 @@ class Record:
             if record.format > RECORD_FORMAT or len(set(names)) != len(names) or RECORD in names:
                 raise RequestError(f"{RECORD} is of a newer format, or names a file twice")
         except (ValueError, RecursionError) as error:  # RequestError is a ValueError
-            raise Damaged(
-                f"{where} cannot be used ({error}); move the model's folder away and install the model again"
-            ) from error
+            raise Damaged(f"{where} cannot be used ({error}); {what_to_do}") from error
         return record
 
     @classmethod
@@ -122,17 +129,18 @@ class Record:
             Damaged: it is not there, cannot be read or makes no sense.
         """
         path = folder / RECORD
+        mend = f"mend it with: ace models repair {folder.name}"
         try:
             if path.stat().st_size > RECORD_BYTES:
-                raise Damaged(f"{path} is too large to be a record; install the model again")
+                raise Damaged(f"{path} is too large to be a record; {mend}")
             text = path.read_bytes()
         except FileNotFoundError:
             raise Damaged(
                 f"{folder} has no {RECORD}: it was not installed by `ace models`, so there is nothing to compare with"
             ) from None
         except OSError as error:
-            raise Damaged(f"{path} cannot be read ({error.strerror})") from error
-        return cls.from_json(text, str(path))
+            raise Damaged(f"{path} cannot be read ({error.strerror}); check the disk, or who may read it") from error
+        return cls.from_json(text, str(path), mend)
 
     def save(self, folder: Path) -> None:
         """Write ``folder/record.json``, whole or not at all."""

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlx_model.library.catalogue import Alternative, Catalogue, CatalogueFile, config_of, model_named
+from mlx_model.library.catalogue import (
+    Alternative,
+    Catalogue,
+    CatalogueFile,
+    config_of,
+    model_named,
+    models_of,
+)
 from mlx_model.library.conversion import Convert
 from mlx_model.library.disk import writing
 from mlx_model.library.download import FileRecord, unharmed
@@ -18,21 +25,13 @@ from mlx_model.library.install import CONFIG_PART, made_file, make_part
 from mlx_model.library.linking import bytes_freed, link_or_copy, set_apart
 from mlx_model.library.lock import changing
 from mlx_model.library.progress import Meter, Work
-from mlx_model.library.record import PartRecord, Record, records_in
+from mlx_model.library.rebuild import names_itself, rebuild, set_aside, supply_of
+from mlx_model.library.record import Finding, PartRecord, Record, records_in
 from mlx_model.library.safe_paths import inside
 from mlx_model.library.supply import LocalFile, Origin, Supply
 from mlx_model.library.tensor_files import RemoteSource, TensorFile
-from mlx_model.places import exists, is_file
+from mlx_model.places import exists, is_file, is_folder
 from mlx_model.weights.config import ModelConfig
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A file that is not as it was recorded, and in words what is wrong with it."""
-
-    part: str
-    path: str
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -114,13 +113,20 @@ def repair(models: Path, name: str, catalogue: Catalogue, hub: Hub, convert: Con
     """Mend what :func:`verify` finds and return that.
 
     Of a file that was kept as it came only the bad pieces are fetched, a part that was converted is made again; what
-    another model has unharmed is taken from there.
+    another model has unharmed is taken from there. A record that cannot be used, or is gone, is put together again
+    (see :mod:`mlx_model.library.rebuild`), the old one kept under another name.
 
     Raises:
         LibraryError: something cannot be mended; what was mended before stays so.
         Cancelled: the person cancelled; start again to go on.
     """
     with changing(models, work):
+        if (lost := _without_record(models, name, catalogue)) is not None:
+            record, findings = rebuild(models, lost, catalogue, hub, convert, work)
+            set_aside(lost, RECORD)
+            with writing(lost, name):
+                record.save(lost)
+            return findings
         folder = installed_folder(models, name)
         record = Record.load(folder)
         findings = verify(folder, record, work)
@@ -165,6 +171,21 @@ def remove(models: Path, name: str, work: Work) -> Removed:
         if not left:
             folder.rmdir()
         return Removed(freed, shared, left)
+
+
+def _without_record(models: Path, name: str, catalogue: Catalogue) -> Path | None:
+    """Return the folder of a model of the catalogue whose record cannot be used or is gone."""
+    if name not in {model.name for model in models_of(catalogue)} or not is_folder(folder := models / name):
+        return None
+    if not exists(folder / RECORD):
+        return folder if names_itself(folder, catalogue) else None
+    try:
+        Record.load(folder)
+    except Damaged as error:
+        if isinstance(error.__cause__, OSError):  # it may be whole: a disk or its owner has the say
+            raise
+        return folder
+    return None
 
 
 def _problem(folder: Path, file: FileRecord, work: Work) -> str | None:
@@ -265,6 +286,12 @@ def _made_again(
         raise LibraryError(
             f"the catalogue does not know {part.part} any more; remove {record.name} and install it again"
         )
+    if not part.sources:  # its record was lost, and put together again
+        model = model_named(catalogue, record.name)
+        supply = supply_of(folder, catalogue, model, part.part, hub, work)
+        work.note(f"{described.title} is made again")
+        work.meter.expect_all(supply.size)
+        return make_part(supply, folder, _config(folder, catalogue, record), hub, convert, work)
     files: list[tuple[CatalogueFile, Origin]] = []
     for source in part.sources:
         origin: Origin | None = source.remote
