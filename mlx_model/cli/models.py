@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +19,27 @@ from mlx_model.library.export import export
 from mlx_model.library.folders import find_model, models_folder
 from mlx_model.library.hub import Hub
 from mlx_model.library.install import Order, install
-from mlx_model.library.progress import Control, Work
+from mlx_model.library.progress import Work
 from mlx_model.library.recommendation import memory_bytes, recommended
-from mlx_model.library.record import Record
-from mlx_model.library.released_files import Found, Search, missing_parts, search, supplies_from
+from mlx_model.library.record import Finding, Record
+from mlx_model.library.released_files import Found, Search, missing_parts, search, supplies_from, without_misfits
 from mlx_model.library.supply import Choice, can_do_without_account
-from mlx_model.library.tensor_files import TensorFile
 from mlx_model.library.tokens import Token, checked_token, find_token, forget_token, keep_token
-from mlx_model.library.upkeep import Finding, installed_folder, remove, repair, verify, verify_sources
-from mlx_model.weights.config import ModelConfig, QuantizationConfig
+from mlx_model.library.upkeep import installed_folder, remove, repair, verify, verify_sources
 
 
-def convert(
-    part: Any,
-    files: Sequence[TensorFile],
-    folder: Path,
-    config: ModelConfig,
-    quantization: QuantizationConfig | None,
-    *,
-    control: Control | None = None,
-    report: Callable[[int, int], None] | None = None,
-) -> Conversion:
-    """Convert released files into a part; MLX is loaded here, and only if there is something to convert."""
+def convert(*given: Any, **named: Any) -> Conversion:
+    """Convert released files, as :class:`~mlx_model.library.conversion.Convert` says; MLX is loaded for it."""
     from mlx_model.weights.convert import convert_part
 
-    return convert_part(part, files, folder, config, quantization, control=control, report=report)
+    return convert_part(*given, **named)
+
+
+def misfit(*given: Any) -> str | None:
+    """Compare released files with a model, as :class:`~mlx_model.library.conversion.Misfit` says; it loads MLX."""
+    from mlx_model.weights.fitting import misfit
+
+    return misfit(*given)
 
 
 def connect(work: Work) -> Hub:
@@ -74,7 +70,7 @@ def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool
         catalogue = load_catalogue()
         model = model_named(catalogue, name) if name is not None else None
         searches = {
-            family: search(path, catalogue, family)
+            family: without_misfits(search(path, catalogue, family), catalogue, family, misfit)
             for family in ([model.family_name] if model else catalogue.families)
         }
         for family, found in searches.items():

@@ -1,4 +1,4 @@
-"""What this room asks of the converter (``mlx_model.weights.convert``), which knows MLX: callers hand it in."""
+"""What this room asks of the converter (``mlx_model.weights``), which knows MLX: callers hand it in."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,4 +82,15 @@ class Convert(Protocol):
         report: Callable[[int, int], None] | None = None,
     ) -> Conversion:
         """Convert; ``report`` is told the bytes of the sources that are done, and all of them."""
+        ...
+
+
+class Misfit(Protocol):
+    """Say why released files are not a part of a model of these sizes, None where they are one.
+
+    ``part`` is what the converter calls it; None is an adapter.
+    """
+
+    def __call__(self, part: ConvertedPart | None, files: Sequence[Path], config: ModelConfig) -> str | None:
+        """Compare the names and shapes of all tensors; nothing else is read."""
         ...

@@ -25,8 +25,11 @@ from mlx_model.library.catalogue import (
     ConvertedPart,
     FamilyConfig,
     Layout,
+    config_of,
+    models_of,
     quantization_of,
 )
+from mlx_model.library.conversion import Misfit
 from mlx_model.library.errors import LibraryError
 from mlx_model.library.supply import LocalFile, Supply
 from mlx_model.library.tensor_entry import TensorEntry
@@ -117,6 +120,22 @@ def search(path: Path, catalogue: Catalogue, family_name: str) -> Search:
             first = next(iter(numbered.values()))
             passed_over.append((first, f"is one of {count} shards, of which {count - len(numbered)} are missing"))
     return Search(tuple(found), tuple(passed_over))
+
+
+def without_misfits(found: Search, catalogue: Catalogue, family_name: str, misfit: Misfit) -> Search:
+    """Pass over what lacks a tensor, has one too many or one of another shape than the family's model."""
+    model = next(model for model in models_of(catalogue) if model.family_name == family_name)
+    config = config_of(catalogue, model, "")
+    fitting: list[Found] = []
+    passed_over = list(found.passed_over)
+    for one in found.found:
+        paths = [file.path for file in one.files]
+        why = None if one.layout == "tokenizer" else misfit(catalogue.parts[one.part].converter, paths, config)
+        if why is None:
+            fitting.append(one)
+        else:
+            passed_over.append((paths[0], f"cannot be used: {why}"))
+    return Search(tuple(fitting), tuple(passed_over))
 
 
 def supplies_from(catalogue: Catalogue, model: CatalogueModel, found: Sequence[Found]) -> dict[str, Supply]:
@@ -256,6 +275,7 @@ def _signatures(config: FamilyConfig) -> tuple[Signature, ...]:
         Signature("preview_decoder", "diffusers", "decoder.layers.0.weight", "decoder.layers.0.weight", latents),
         Signature("preview_decoder", "diffusers", "decoder.layers.1.weight", "decoder.layers.1.weight", latents),
         Signature("preview_decoder", "original", "decoder.1.weight", "decoder.1.weight", latents),
+        Signature("preview_decoder", "original", "1.weight", "1.weight", latents),  # its decoder's file alone
     )
 
 

@@ -171,6 +171,7 @@ def _require_fit(
     found: Mapping[str, TensorEntry],
 ) -> dict[str, TensorEntry]:
     """Check that sources and places agree; return the fp8 scales by the name of their weight."""
+    beside = None if part == "autoencoder" else layout.beside  # the encoder is of no use to a preview decoder only
     scales: dict[str, TensorEntry] = {}
     rest: dict[str, tuple[int, ...]] = {}
     wanted = {
@@ -181,7 +182,7 @@ def _require_fit(
         weight = f"{name.removesuffix(suffix)}.weight" if suffix else ""
         if suffix and weight in wanted and math.prod(entry.shape) == 1 and entry.dtype in _PLAIN:
             scales[weight] = entry
-        elif name in wanted or not (name.endswith(_SCALES_BESIDE) or (layout.beside and layout.beside.search(name))):
+        elif name in wanted or not (name.endswith(_SCALES_BESIDE) or (beside and beside.search(name))):
             # a convolution of one pixel may be written as a matrix
             same = name in wanted and len(wanted[name]) == 4 and (*entry.shape, 1, 1) == wanted[name]
             rest[name] = wanted[name] if same else entry.shape

@@ -206,6 +206,7 @@ def test_every_released_layout_is_recognised_at_full_size(tmp_path: Path) -> Non
             {"decoder.layers.1.weight": (64, 16, 3, 3), "encoder.layers.0.weight": (64, 3, 3, 3)},
             "preview_decoder",
         ),
+        "taef1, its decoder alone": ({"1.weight": (64, 16, 3, 3), "1.bias": (64,)}, "preview_decoder"),
         "ae": ({**AUTOENCODER, "decoder.conv_in.weight": (512, 16, 3, 3)}, "autoencoder"),
         "ae, diffusers": (
             {
