@@ -1,14 +1,18 @@
-"""From a hub to a picture with the real converter: installed at 8 bits by ``ace``, edited with no socket allowed."""
+"""From a hub to a picture with the real converter: installed at 8 bits by ``ace``, edited with no socket allowed.
+
+Of the original files, and of GGUF files in their place.
+"""
 
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mlx_model.cli.main import run
@@ -18,9 +22,12 @@ from mlx_model.request import EditRequest, digest
 from mlx_model.runtime import mx
 from mlx_model.weights.config import ModelConfig
 from mlx_model.weights.model_folder import read_tensors
+from mlx_model.weights.part_tensors import part_tensors
+from mlx_model.weights.source_layouts import LAYOUTS
 from tests.hub_server import HubServer, running_hub
 from tests.mlx_model.cli.conftest import draw_samples
 from tests.mlx_model.tiny_model import tiny_config
+from tests.mlx_model.weights.sources import save_gguf
 from tests.released_models import catalogue_values
 
 REPOSITORY, NAME = "ali-vilab/ACE_Plus", "tiny-fft-8bit"
@@ -32,6 +39,13 @@ SOURCES = {
     "tokenizer_t5": "t5/tokenizer.json",
     "tokenizer_clip": "clip/tokenizer.json",
 }
+
+
+GGUF = {"fft_transformer": "ace_plus_fft-Q8_0.gguf", "t5": "t5xxl-Q8_0.gguf"}
+STRAIGHT_IN_T5 = "encoder.block.0.layer.1.DenseReluDense.wo"
+"""The one matrix of the tiny T5 whose inputs fill blocks."""
+BOUND = 24
+"""Of 255: how far two packings of the tiny model may be apart in any pixel; it knows nothing, so it exaggerates."""
 
 
 def released_files(model: Path, scratch: Path) -> dict[str, bytes]:
@@ -46,7 +60,21 @@ def released_files(model: Path, scratch: Path) -> dict[str, bytes]:
     return files
 
 
-def catalogue_of(files: dict[str, bytes]) -> dict[str, Any]:
+def gguf_files(model: Path, scratch: Path) -> dict[str, bytes]:
+    """Return transformer and T5 as others publish them: blocks of Q8_0, T5 in llama.cpp's names."""
+    whole = read_tensors(model / "transformer.safetensors") | read_tensors(model / "modulation.safetensors")
+    (layout,) = [layout for layout in LAYOUTS if layout.name == "llama.cpp"]
+    places = layout.places(part_tensors("t5", tiny_config())["t5.safetensors"], tiny_config())
+    t5 = read_tensors(model / "t5.safetensors")
+    renamed = {theirs: t5[place.name] for theirs, place in places.items()}
+    files: dict[str, bytes] = {}
+    for part, tensors in (("fft_transformer", whole), ("t5", renamed)):
+        save_gguf(scratch / GGUF[part], tensors, "Q8_0")
+        files[GGUF[part]] = (scratch / GGUF[part]).read_bytes()
+    return files
+
+
+def catalogue_of(files: Mapping[str, bytes]) -> dict[str, Any]:
     """Return a catalogue with the tiny model, at 8 bits in groups of 32, as the only one."""
     values, config = catalogue_values(), asdict(tiny_config())
     parts: dict[str, Any] = {}
@@ -56,8 +84,12 @@ def catalogue_of(files: dict[str, bytes]) -> dict[str, Any]:
         described = {"name": "official", "repository": REPOSITORY, "licence": "mit", "about": "a test's"}
         layout = "tokenizer" if converter is None else "original"
         listed = [{"path": path, "size": len(files[path]), **target}]
-        alternative = {**described, "layout": layout, "files": listed}
-        parts[part] = {"title": part, "converter": converter, "alternatives": [alternative]}
+        alternatives: list[dict[str, Any]] = [{**described, "layout": layout, "files": listed}]
+        if part in GGUF:
+            blocks = {"path": GGUF[part], "size": len(files[GGUF[part]])}
+            named = {"name": "gguf-q8-0", "layout": "gguf", "files": [blocks], "only_if_chosen": True}
+            alternatives.append({**described, **named})
+        parts[part] = {"title": part, "converter": converter, "alternatives": alternatives}
     family = values["families"]["small-fft"]
     names = ("transformer", "autoencoder", "latent", "t5", "clip", "prompt", "sampling", "size", "preview")
     family |= {"parts": list(SOURCES), "widths": ["8bit"], "config": {name: config[name] for name in names}}
@@ -72,14 +104,12 @@ def hub() -> Iterator[HubServer]:
         yield server
 
 
-def test_a_model_is_installed_quantized_and_edits_offline(
-    hub: HubServer,
-    tiny_model: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    files = released_files(tiny_model, tmp_path)
+@pytest.fixture
+def released(
+    hub: HubServer, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Mapping[str, bytes]:
+    """Publish the tiny model in released layouts, and work in a folder with samples and a catalogue of it."""
+    files = released_files(tiny_model, tmp_path) | gguf_files(tiny_model, tmp_path)
     hub.add(REPOSITORY, files)
     (tmp_path / "catalogue.json").write_text(json.dumps(catalogue_of(files)))
     for name in [name for name in os.environ if name.startswith(("HF_", "HUGGING"))]:
@@ -93,7 +123,29 @@ def test_a_model_is_installed_quantized_and_edits_offline(
         monkeypatch.setenv(name, value)
     draw_samples(tmp_path)
     monkeypatch.chdir(tmp_path)
+    return files
 
+
+def edit_offline(monkeypatch: pytest.MonkeyPatch, out: str) -> npt.NDArray[np.int_]:
+    """Verify the model and edit the sample with every socket forbidden; return the picture's numbers."""
+    with monkeypatch.context() as offline:
+        offline.setattr(socket, "socket", no_socket)
+        offline.setattr(socket, "create_connection", no_socket)
+        assert run(["models", "verify", NAME]) == 0
+        asked = ["p.png", "a red star", "-m", "m.png", "--seed", "0", "-o", out]
+        assert run(["edit", *asked, "--model", NAME]) == 0
+    return read_picture(Path(out)).pixels.astype(int)
+
+
+def test_a_model_is_installed_quantized_and_edits_offline(
+    hub: HubServer,
+    released: Mapping[str, bytes],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert released
     assert run(["models", "install", NAME, "--yes", "--json"]) == 0, capsys.readouterr().err
     folder = tmp_path / "models" / NAME
     assert ModelConfig.load(folder).transformer == tiny_config().transformer
@@ -101,20 +153,68 @@ def test_a_model_is_installed_quantized_and_edits_offline(
     assert tensors["single_blocks.0.linear1.weight"].dtype == mx.uint32
     assert tensors["img_in.weight"].dtype == mx.bfloat16, "the policy keeps it"
     fetched = len(hub.requests)
-
-    with monkeypatch.context() as offline:
-        offline.setattr(socket, "socket", no_socket)
-        offline.setattr(socket, "create_connection", no_socket)
-        assert run(["models", "verify", NAME]) == 0
-        asked = ["p.png", "a red star", "-m", "m.png", "--seed", "0", "-o", "out.png"]
-        assert run(["edit", *asked, "--model", NAME]) == 0
+    edited = edit_offline(monkeypatch, "out.png")
     assert len(hub.requests) == fetched
 
     picture, mask = read_picture(tmp_path / "p.png"), read_picture(tmp_path / "m.png")
     request = EditRequest("a red star", picture=digest(picture), mask=digest(mask))
     full = Editor(tiny_model).edit(request, {digest(p): p for p in (picture, mask)})
-    off = np.abs(read_picture(tmp_path / "out.png").pixels.astype(int) - full.picture.pixels.astype(int))
-    assert 0 < off.max() <= 24, f"8 bits differ from the full precision by up to {off.max()} of 255"
+    off = np.abs(edited - full.picture.pixels.astype(int))
+    assert 0 < off.max() <= BOUND, f"8 bits differ from the full precision by up to {off.max()} of 255"
+
+    # The same model of GGUF files, chosen on the command line: blocks of 8 bits instead of MLX's.
+    monkeypatch.setenv("ACE_MODELS", str(tmp_path / "of-gguf"))
+    before = hub.sent(SOURCES["fft_transformer"])
+    chosen = [word for part in GGUF for word in ("--source", f"{part}=gguf-q8-0")]
+    capsys.readouterr()
+    assert run(["models", "install", NAME, "--yes", "--json", *chosen]) == 0, capsys.readouterr().err
+    parts = json.loads(capsys.readouterr().out.splitlines()[-1])["parts"]
+    for part, name in GGUF.items():
+        assert parts[part] == {
+            "alternative": "gguf-q8-0", "from": [f"{name} of {REPOSITORY}"], "digests_checked": True,
+        }  # fmt: skip
+        assert hub.sent(name) >= len(released[name])
+    assert hub.sent(SOURCES["fft_transformer"]) == before, "the original file is fetched too"
+    blocks = read_tensors(tmp_path / "of-gguf" / NAME / "transformer.safetensors")
+    assert blocks["single_blocks.0.linear1.scales"].dtype == mx.float16, "the blocks are taken over as they are"
+    assert blocks["img_in.weight"].dtype == mx.bfloat16, "the policy keeps it, unpacked"
+    assert (
+        read_tensors(tmp_path / "of-gguf" / NAME / "t5.safetensors")[f"{STRAIGHT_IN_T5}.scales"].dtype == mx.float16
+    )
+    fetched = len(hub.requests)
+    off = np.abs(edit_offline(monkeypatch, "of-gguf.png") - edited)
+    assert len(hub.requests) == fetched
+    assert off.max() <= BOUND, f"made of GGUF files it differs by up to {off.max()} of 255"
+
+
+def test_files_that_do_not_fit_are_not_imported(
+    released: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real comparison stands on the command's road: an autoencoder without one of its tensors."""
+    place = tmp_path / "usb"
+    place.mkdir()
+    for part in ("fft_transformer", "t5", "clip", "autoencoder"):
+        (place / Path(SOURCES[part]).name).write_bytes(released[SOURCES[part]])
+    (place / "ae.safetensors").unlink()
+    tensors = read_tensors_of(released[SOURCES["autoencoder"]], tmp_path)
+    del tensors["decoder.1.bias"]
+    mx.save_safetensors(str(place / "ae.safetensors"), tensors)
+    assert run(["models", "import", str(place), NAME, "--yes", "--json"]) == 2
+    said = capsys.readouterr()
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert {event["part"] for event in events if event["event"] == "found"} == {"fft_transformer", "t5", "clip"}
+    (passed,) = [event for event in events if event["event"] == "passed_over"]
+    assert passed["file"].endswith("ae.safetensors")
+    assert passed["text"].startswith(
+        "cannot be used: the files do not fit the model's autoencoder (missing: decoder.1"
+    )
+    assert "lacks autoencoder" in said.err
+
+
+def read_tensors_of(content: bytes, scratch: Path) -> dict[str, mx.array]:
+    """Read the tensors of a safetensors file from its bytes."""
+    (scratch / "read.safetensors").write_bytes(content)
+    return read_tensors(scratch / "read.safetensors")
 
 
 def no_socket(*_: Any, **__: Any) -> Any:
