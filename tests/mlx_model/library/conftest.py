@@ -9,12 +9,13 @@ import pytest
 from huggingface_hub import constants
 from keyring.backend import KeyringBackend
 
-from mlx_model.library.hub import Hub, Pace
+from mlx_model.library.hub import Hub, Pace, RemoteFile
 from mlx_model.library.tokens import Token
 from tests.hub_server import HubServer, running_hub
 
 QUICK = Pace(range_bytes=16 << 10, parallel=4, ahead=6, attempts=4, first_pause=0.02, longest_pause=0.3, timeout=5.0)
 REPOSITORY = "owner/model"
+FILE = "x.safetensors"
 
 
 class MemoryKeychain(KeyringBackend):
@@ -69,6 +70,18 @@ def hub(server: HubServer) -> Generator[Hub]:
 def content() -> bytes:
     """Return 300 kB that no one can guess: nineteen ranges."""
     return os.urandom(300_000)
+
+
+@pytest.fixture
+def file(server: HubServer, hub: Hub, content: bytes) -> RemoteFile:
+    """Publish the content and look it up."""
+    server.add(REPOSITORY, {FILE: content})
+    return hub.describe(REPOSITORY, [FILE])[0]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "model" / FILE
 
 
 def with_token(server: HubServer, secret: str) -> Hub:

@@ -1,0 +1,160 @@
+"""The commands of ``ace models``, called as functions: what they do and what they say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlx_model.library.tokens import find_token
+from tests.hub_server import Account, HubServer
+from tests.mlx_model.cli.models.conftest import NAME, ROOT, Ace
+from tests.mlx_model.library.conftest import MemoryKeychain
+from tests.released_models import (
+    FFT,
+    FILL,
+    RELEASED,
+    TEXT,
+    VAE,
+)
+
+SECRET = "hf_abcdefghijklmnop"  # noqa: S105
+ALL_BYTES = len(RELEASED[FFT]["ace_plus_fft.safetensors"]) + sum(
+    len(data) for name in (TEXT, VAE) for data in RELEASED[name].values()
+)
+
+
+def test_an_installation_is_told_as_lines_of_json(ace: Ace, tmp_path: Path) -> None:
+    ran = ace("models", "install", NAME, "--yes", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    done = ran.event("done")
+    assert done["folder"] == str(tmp_path / "models" / NAME)
+    assert done["parts"]["fft_transformer"] == {
+        "alternative": "official",
+        "from": [f"ace_plus_fft.safetensors of {FFT}"],
+        "digests_checked": True,
+    }
+    last = ran.event("progress")
+    assert set(last) == {
+        "event", "file", "done", "total", "fetched", "rate", "seconds_left", "paused", "waiting",
+    }  # fmt: skip
+    assert last["done"] == last["total"] >= ALL_BYTES
+    assert Path(done["folder"], "config.json").exists()
+
+
+def test_people_get_sentences(ace: Ace, tmp_path: Path) -> None:
+    ran = ace("models", "install", NAME, "--yes")
+    assert ran.code == 0
+    assert ran.out.startswith(f"{NAME} is installed in {tmp_path / 'models' / NAME} (")
+    assert "may be used for non-commercial purposes only" in ran.err
+    assert ace("models", "install", NAME, "--yes").code == 0
+
+
+def test_a_gated_repository_gives_three_steps_and_the_way_without_an_account(ace: Ace, server: HubServer) -> None:
+    ran = ace("models", "install", "small-fill-4bit", "--yes", "--json")
+    assert ran.code == 2
+    steps = ran.event("steps")
+    assert steps["page"] == f"{server.url}/{FILL}"
+    assert len(steps["steps"]) == 3
+    assert "--without-account" in steps["otherwise"]
+    lines = ran.err.splitlines()
+    assert lines[0].startswith("ace: black-forest-labs/FLUX.1-Fill-dev wants its licence accepted")
+    assert [line.strip()[:2] for line in lines[1:4]] == ["1.", "2.", "3."]
+    assert ace("models", "install", "small-fill-4bit", "--yes", "--without-account").code == 0
+
+
+def test_a_source_can_be_chosen(ace: Ace) -> None:
+    assert ace("models", "install", "small-fft-bf16", "--yes", "--source", "fft_transformer").code == 2
+    ran = ace("models", "install", "small-fft-bf16", "--yes", "--json", "--source", "fft_transformer=fp8")
+    assert ran.event("done")["parts"]["fft_transformer"]["alternative"] == "fp8"
+
+
+def test_the_whole_life_of_a_model(ace: Ace, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / NAME
+    assert ace("models", "install", NAME, "--yes").code == 0
+    assert ace("models", "where", NAME).out.strip() == str(folder)
+    assert ace("models", "where").out.strip() == str(folder.parent)
+    assert "is whole: " in ace("models", "verify", NAME).out
+    assert ace("models", "verify", NAME, "--full", "--json").event("done")["unchecked"] == []
+    os.truncate(folder / "clip.safetensors", 10)
+    damaged = ace("models", "verify", NAME, "--json")
+    assert damaged.code == 2
+    assert damaged.event("finding")["file"] == "clip.safetensors"
+    assert f"mend it with: ace models repair {NAME}" in damaged.err
+    assert ace("models", "repair", NAME, "--json").event("done")["mended"] == ["clip.safetensors"]
+    assert ace("models", "repair", NAME).out == f"{NAME} was whole already\n"
+    assert ace("models", "export", NAME, tmp_path / "export").code == 0
+    assert (tmp_path / "export" / "README.md").exists()
+    assert ace("models", "remove", NAME).code == 2, "there is no one to ask"
+    removed = ace("models", "remove", NAME, "--yes", "--json").event("done")
+    assert removed["shared"] > 0, "the export holds the same contents"
+    assert not folder.exists()
+    assert ace("models", "verify", NAME).code == 2
+
+
+def test_released_files_are_shown_and_imported(ace: Ace, tmp_path: Path, server: HubServer) -> None:
+    place = tmp_path / "disk"
+    place.mkdir()
+    for name in ("ace_plus_fft.safetensors", "t5xxl_fp16.safetensors", "clip_l.safetensors"):
+        (place / name).write_bytes({**RELEASED[FFT], **RELEASED[TEXT]}[name])
+    (place / "old.ckpt").write_bytes(b"\x80")
+    shown = ace("models", "import", place)
+    assert shown.code == 2
+    assert "found fft_transformer (original, BF16, " in shown.out
+    assert "old.ckpt may be a pickle" in shown.out
+    assert "say which model to make of it, for example: ace models import" in shown.err
+    lacking = ace("models", "import", place, NAME, "--yes", "--json")
+    assert lacking.code == 2
+    assert {event["part"] for event in lacking.events if event["event"] == "found"} == {
+        "fft_transformer",
+        "t5",
+        "clip",
+    }
+    assert "lacks autoencoder: vae/ae.safetensors of comfy/vae; " in lacking.err
+    assert server.requests == []
+    ran = ace("models", "import", place, NAME, "--yes", "--json", "--fetch-missing")
+    assert ran.code == 0, ran.err
+    assert server.sent("ace_plus_fft.safetensors") == 0
+    assert ran.event("done")["parts"]["t5"]["alternative"] == "on this machine"
+
+
+def test_the_list_says_what_is_here_and_what_suits_the_machine(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlx_model.cli.model_list.memory_bytes", lambda: 16 << 30)
+    ace("models", "install", NAME, "--yes")
+    rows = {row["model"]: row for row in ace("models", "list", "--json").events}
+    assert list(rows)[:3] == ["small-fft-4bit", "small-fft-8bit", "small-fft-bf16"]
+    assert (rows[NAME]["installed"], rows[NAME]["recommended"]) == (True, True)
+    assert (rows["small-fft-8bit"]["installed"], rows["small-fft-8bit"]["recommended"]) == (False, False)
+    assert rows["pocket"]["installed"]
+    for columns in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        text = ace("models", "list").out
+        assert "installed, recommended" in text
+        assert max(map(len, text.splitlines()[:-1])) <= int(columns)
+    assert "For this machine's 16 GB: small-fft-4bit, ACE++ FFT; or small-fill-4bit" in text
+
+
+def test_a_token_is_checked_kept_and_forgotten(ace: Ace, server: HubServer, keychain: MemoryKeychain) -> None:
+    server.tokens[SECRET] = Account({FILL})
+    wrong = ace("models", "login", said="hf_not_the_right_one\n")
+    assert wrong.code == 2
+    assert "does not know the token that was entered" in wrong.err
+    assert keychain.secrets == {}
+    ran = ace("models", "login", "--json", said=SECRET + "\n")
+    assert ran.event("done") == {"event": "done", "account": "ann", "hub": server.url}
+    assert SECRET not in ran.out + ran.err
+    assert getattr(find_token(server.url), "secret", None) == SECRET
+    assert ace("models", "install", "small-fill-4bit", "--yes").code == 0
+    assert ace("models", "logout").code == 0
+    assert keychain.secrets == {}
+
+
+def test_listing_loads_no_mlx_and_no_hub_client(environment: dict[str, str]) -> None:
+    code = (
+        "import sys; from mlx_model.cli.main import run; assert run(['models', 'list']) == 0;"
+        "print({'mlx', 'huggingface_hub', 'httpx2', 'cv2'} & {name.split('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "set()"
