@@ -1,10 +1,11 @@
 """What a command tells: sentences and a progress bar for people, lines of JSON for programs."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mlx_model.request import Progress, RequestError
@@ -24,11 +25,14 @@ _STAGES: Final = {
 
 
 class Report:
-    """Tells what happens; with ``as_json`` as JSON lines on standard output (standard error if that is ``taken``)."""
+    """Tells what happens; with ``as_json`` as JSON lines on standard output (standard error if that is ``taken``).
 
-    def __init__(self, as_json: bool, taken: bool = False) -> None:
+    With ``unheard`` it makes no difference whether the program at the other end is still there.
+    """
+
+    def __init__(self, as_json: bool, taken: bool = False, unheard: bool = False) -> None:
         self.job = ""
-        self._json = as_json
+        self._json, self._unheard = as_json, unheard
         self._out = sys.stderr if taken else sys.stdout
         self._bar: Bar | None = None
 
@@ -89,8 +93,13 @@ class Report:
         line = json.dumps({"event": event, **facts}, ensure_ascii=False)
         if _encodable(line, self._out) != line:  # JSON has escapes of its own
             line = json.dumps({"event": event, **facts})
-        self._out.write(line + "\n")  # in one piece: lines may come from two threads
-        self._out.flush()
+        try:
+            self._out.write(line + "\n")  # in one piece: lines may come from two threads
+            self._out.flush()
+        except BrokenPipeError:
+            if not self._unheard:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     def _end_bar(self) -> None:
         if self._bar:
@@ -119,7 +128,8 @@ def say_error(sentence: str) -> None:
 def _say(sentence: str) -> None:
     """Write one line to standard error; control characters (from file names) are left out."""
     line = re.sub(r"[\x00-\x1f\x7f]+", " ", sentence).strip()
-    sys.stderr.write(_encodable(f"ace: {line}\n", sys.stderr))
+    with suppress(BrokenPipeError):  # nobody is there to hear it
+        sys.stderr.write(_encodable(f"ace: {line}\n", sys.stderr))
 
 
 def _encodable(text: str, stream: TextIO) -> str:

@@ -1,13 +1,14 @@
 """How a long transfer is told and steered: a bar for people; for programs lines of JSON, and words on standard input.
 
-With ``--json`` a program may write ``pause``, ``resume`` or ``cancel``, a word a line, to standard input. Its end
-changes nothing: the transfer goes on. Ctrl-C and SIGTERM cancel; what is here is kept for the next time.
+With ``--json`` a program may write ``pause``, ``resume`` or ``cancel``, a word a line, to standard input. A program
+that goes away changes nothing: the transfer goes on, unless it rests, when nobody could continue it any more. Ctrl-C
+and SIGTERM cancel; what is here is kept for the next time.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -51,7 +52,7 @@ def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -
     An error becomes its sentence and exit code 2, a gated repository its three steps and ``gated_hint``; a cancelled
     transfer ends with 130, or 143 where the program was told to end.
     """
-    report, ended = Report(as_json), threading.Event()
+    report, ended = Report(as_json, unheard=as_json), threading.Event()
     work = Work(Control(), Meter(), report.warning)
     telling = threading.Thread(target=_tell, args=(report, as_json, work, ended), daemon=True)
     transfer = Transfer(report, work, ended, telling)
@@ -135,12 +136,12 @@ def _obey(stream: TextIO, control: Control) -> None:
         "resume": control.resume,
         "cancel": control.cancel,
     }
-    try:
+    with suppress(OSError, ValueError):  # the stream was closed under our hands
         for line in stream:
             if action := actions.get(line.strip()):
                 action()
-    except (OSError, ValueError):  # the stream was closed under our hands
-        return
+    if control.paused:  # it would rest for ever, and hold the folder of models
+        control.cancel()
 
 
 def _bar() -> "Bar":

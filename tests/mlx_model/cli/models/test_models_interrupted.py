@@ -100,6 +100,45 @@ def test_the_end_of_standard_input_changes_nothing(environment: dict[str, str]) 
     assert process.returncode == 0, err
 
 
+def test_an_application_that_goes_away_changes_nothing(environment: dict[str, str], server: HubServer) -> None:
+    """Nobody reads what it says and nobody steers it any more; it goes on to its end."""
+    server.faults.append(Fault("store", times=None, rate=30_000))
+    with start(environment, "install", NAME, "--yes", "--json") as process:
+        wait_for(process.stdout, is_at(20_000))
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
+        server.faults.clear()
+        assert process.wait(MINUTE) == 0
+    with start(environment, "verify", NAME, "--json") as process:
+        assert process.wait(MINUTE) == 0
+
+
+def test_an_application_that_goes_away_during_a_pause_does_not_keep_the_next_one_waiting(
+    environment: dict[str, str], server: HubServer
+) -> None:
+    server.faults.append(Fault("store", times=None, rate=30_000))
+    with start(environment, "install", NAME, "--yes", "--json") as process:
+        assert process.stdin is not None
+        wait_for(process.stdout, is_at(20_000))
+        process.stdin.write(b"pause\n")
+        process.stdin.flush()
+        wait_for(process.stdout, lambda event: event.get("paused") is True)
+        process.stdin.close()
+        process.stdin = None
+        out, _ = process.communicate(timeout=MINUTE)
+    assert process.returncode == 130
+    assert json.loads(out.splitlines()[-1])["event"] == "cancelled"
+    server.faults.clear()
+    with start(environment, "install", NAME, "--yes", "--json") as process:
+        out, err = process.communicate(timeout=MINUTE)
+    assert process.returncode == 0, err
+    assert not any(json.loads(line)["event"] == "waiting" for line in out.splitlines())
+    server.settle()
+    window = QUICK.range_bytes * (QUICK.ahead + QUICK.parallel)
+    assert server.sent() <= ALL_BYTES + window + 132_000 + 1000, "what was there is fetched again"
+
+
 def test_two_processes_that_install_the_same_fetch_it_once(environment: dict[str, str], server: HubServer) -> None:
     server.faults.append(Fault("store", times=None, rate=4_000))
     with start(environment, "install", NAME, "--yes", "--json") as first:
