@@ -3,10 +3,11 @@
 The sizes of a model come from its ``config.json`` (:class:`mlx_model.weights.config.ModelConfig`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from mlx_model.library.safetensors_header import safetensors_entries
 from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, mx, nn, tree
 from mlx_model.weights.quantize import prepare
@@ -24,20 +25,28 @@ def read_tensors(path: Path) -> dict[str, mx.array]:
 def read_tensors_and_metadata(path: Path) -> tuple[dict[str, mx.array], dict[str, str]]:
     """Like :func:`read_tensors`, with the text entries of the file's header."""
     try:
-        with path.open("rb") as file:
-            header_size = int.from_bytes(file.read(8), "little")
-            if not 2 <= header_size < 2**28:
-                raise ValueError("it is not a safetensors file")
-            header = json.loads(file.read(header_size))
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-        if path.stat().st_size < 8 + header_size + end:
-            raise ValueError("it is cut short")
+        headed = safetensors_entries(_File(path, path.stat().st_size))  # MLX believes whatever stands there
         tensors: dict[str, mx.array] = mx.load(str(path), format="safetensors")  # pyright: ignore[reportAssignmentType]
     except FileNotFoundError:
         raise RequestError(f"{path} is missing; install the model again") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RequestError is a ValueError
         raise RequestError(f"{path} cannot be read: {error}; install it again") from error
-    return tensors, header.get("__metadata__") or {}
+    return tensors, dict(headed.metadata)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as the reader of headers wants it; errors speak of it as "it"."""
+
+    path: Path
+    size: int
+    title: str = "it"
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Read a few bytes."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype = COMPUTE_TYPE) -> None:

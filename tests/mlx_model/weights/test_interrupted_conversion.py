@@ -61,7 +61,7 @@ def test_the_digest_is_compared_and_told(tmp_path: Path) -> None:
 def test_a_damaged_source_leaves_nothing_in_place_and_what_was_there_stays(tmp_path: Path) -> None:
     convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS)
     before = contents(tmp_path)
-    with pytest.raises(Damaged, match="arrived damaged"):
+    with pytest.raises(Damaged, match="is not the file that it should be"):
         convert_part("transformer", [opened(TRANSFORMER, "0" * 64)], tmp_path, FFT, None)
     after = contents(tmp_path)
     assert {name: after[name] for name in before} == before

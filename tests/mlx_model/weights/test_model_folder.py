@@ -1,5 +1,6 @@
 """Tensors are read and loaded strictly: what is missing, unknown, mis-shaped or damaged is named."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,23 @@ def test_a_missing_damaged_or_cut_file_is_one_clear_sentence(tmp_path: Path) -> 
         path.write_bytes(content)
         with pytest.raises(RequestError, match=r"cannot be read: .+; install it again"):
             read_tensors(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "offsets", "why"),
+    [
+        ([1 << 40], [0, 16], "makes no sense"),
+        ([4], [-16, 0], "makes no sense"),
+        ([2], [8, 16], "overlap or leave holes"),
+        ([1 << 62], [0, 1 << 64], "cut short|makes no sense"),
+        ([2], [0, 8], "but its tensors end at"),
+    ],
+    ids=["a shape beyond the bytes", "before the beginning", "a hole", "beyond the end", "bytes of no tensor"],
+)
+def test_a_header_that_lies_is_never_believed(tmp_path: Path, shape: list[int], offsets: list[int], why: str) -> None:
+    """MLX alone would open these, and fail, or read elsewhere, once a tensor is used."""
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": offsets}}).encode()
+    path = tmp_path / "lora.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 16)
+    with pytest.raises(RequestError, match=rf"cannot be read: it .*({why}).*; install it again"):
+        read_tensors(path)
