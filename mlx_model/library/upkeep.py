@@ -307,7 +307,16 @@ def _made_again(
     alternative = Alternative(part.alternative, "", "original", "", "", tuple(file for file, _ in files))
     supply = Supply(part.part, alternative, tuple(files), described.converter, part.quantization)
     work.meter.expect_all(supply.size)
-    return make_part(supply, folder, _config(folder, catalogue, record), hub, convert, work)
+    try:
+        return make_part(supply, folder, _config(folder, catalogue, record), hub, convert, work)
+    except Damaged as error:
+        here = [origin.path for _, origin in files if isinstance(origin, LocalFile)]
+        if not here:
+            raise
+        raise Damaged(
+            f"{part.part} was made from {here[0]}, which has other contents now; bring the file back, or remove "
+            f"{record.name} and install it again"
+        ) from error
 
 
 def _config(folder: Path, catalogue: Catalogue, record: Record) -> ModelConfig:

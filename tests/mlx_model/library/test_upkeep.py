@@ -22,10 +22,12 @@ from tests.released_models import (
     FFT,
     RELEASED,
     TEXT,
+    TRANSFORMER,
     VAE,
     catalogue_values,
     plain_convert,
     publish,
+    safetensors,
     sha256,
     write_catalogue,
 )
@@ -360,6 +362,24 @@ def test_a_part_whose_files_were_taken_away_cannot_be_made_again_and_says_so(
     repair(models, NAME, catalogue, hub, plain_convert, Work())
     assert verify(models / NAME, record, Work()) == []
     assert server.requests == []
+
+
+def test_a_part_is_not_made_again_of_another_file_in_the_place_of_its_own(
+    hub: Hub, models: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    usb = tmp_path / "usb"
+    record = imported(usb, models, catalogue, hub)
+    spoil(models / NAME / "modulation.safetensors")
+    before = (models / NAME / "transformer.safetensors").read_bytes()
+    (usb / "ace_plus_fft.safetensors").write_bytes(safetensors(TRANSFORMER, 99))
+    with pytest.raises(Damaged, match=r"was made from .*, which has other contents now; bring the file back"):
+        repair(models, NAME, catalogue, hub, plain_convert, Work())
+    assert (models / NAME / "transformer.safetensors").read_bytes() == before
+    for path in (models / NAME).glob("*.work/*"):  # the stand-in's: the converter throws its own away itself
+        path.unlink()
+    (usb / "ace_plus_fft.safetensors").write_bytes(RELEASED[FFT]["ace_plus_fft.safetensors"])
+    repair(models, NAME, catalogue, hub, plain_convert, Work())
+    assert verify(models / NAME, record, Work()) == []
 
 
 def test_an_export_names_no_place_of_this_machine(
