@@ -212,15 +212,18 @@ def test_a_proxy_of_the_environment_is_used(
     server: HubServer, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hub itself plays the proxy: whoever uses it asks it for an address that has no server."""
-    server.add(REPOSITORY, {"x.safetensors": content})
+    server.add(REPOSITORY, {"x.safetensors": content, "config.json": b'{"a": 1}'})
     for name in ("NO_PROXY", "no_proxy", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", server.url)
     close_session()  # the hub's client keeps its connections, with the proxy of the time when it made them
     with Hub(endpoint="http://hub.invalid", pace=QUICK) as hub:
-        file = hub.describe(REPOSITORY, ["x.safetensors"])[0]
+        file, small = hub.describe(REPOSITORY, ["x.safetensors", "config.json"])
+        fetched = bytearray()
+        hub.fetch(small, 0, small.size, fetched.extend, Control())
         monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
     assert file.size == len(content)
+    assert fetched == b'{"a": 1}', "contents come another way than what is said of them"
     close_session()
     with pytest.raises(LibraryError, match="the proxy set in the environment cannot be used"):
         Hub(endpoint="http://hub.invalid", pace=QUICK)

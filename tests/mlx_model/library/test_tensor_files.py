@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, find, given, settings
 from hypothesis import strategies as st
 
 from mlx_model.library.errors import Damaged, LibraryError
@@ -338,6 +338,7 @@ QUIETLY = settings(
 @pytest.fixture
 def watched() -> Generator[None]:
     """Watch the memory over the whole of a test."""
+    find(st.text(min_size=1), bool)  # hypothesis makes its table of all characters once, which takes 200 MB
     tracemalloc.start()
     yield
     peak = tracemalloc.get_traced_memory()[1]
