@@ -20,10 +20,14 @@ def quick_connect(work: Work) -> Hub:
     return hub
 
 
+def all_fit(*_: object) -> None:
+    """Find nothing wrong with any file."""
+
+
 def put_in_place(replace: Callable[[object, str, Any], None]) -> None:
     """Replace the converter and the connection of ``ace models``; take files with hardly any tensors for whole."""
     replace(models, "convert", plain_convert)
-    replace(models, "misfit", lambda *_: None)
+    replace(models, "misfit", all_fit)
     replace(models, "connect", quick_connect)
 
 

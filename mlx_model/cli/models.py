@@ -35,11 +35,11 @@ def convert(*given: Any, **named: Any) -> Conversion:
     return convert_part(*given, **named)
 
 
-def misfit(*given: Any) -> str | None:
+def misfit(*given: Any, **named: Any) -> str | None:
     """Compare released files with a model, as :class:`~mlx_model.library.conversion.Misfit` says; it loads MLX."""
     from mlx_model.weights.fitting import misfit
 
-    return misfit(*given)
+    return misfit(*given, **named)
 
 
 def connect(work: Work) -> Hub:

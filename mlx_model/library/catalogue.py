@@ -353,7 +353,7 @@ def _check_family(catalogue: Catalogue, name: str, family: Family) -> None:
     converters = [catalogue.parts[part].converter for part in family.parts]
     if missing := [needed for needed in _NEEDED if needed not in converters]:
         raise RequestError(f'the catalogue has no part of the kind "{missing[0]}" in {where}')
-    taken = dict.fromkeys(_OURS, "the program itself")
+    taken: dict[str, str] = dict.fromkeys(_OURS, "the program itself")
     for part in family.parts:
         for target in _targets(catalogue.parts[part]):
             if (other := taken.setdefault(target.casefold(), part)) != part:

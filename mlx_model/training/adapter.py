@@ -53,7 +53,7 @@ def train_adapter(
     optimizer = optimizers.AdamW(learning_rate=settings.learning_rate, weight_decay=0.0)
 
     def loss_of(parameters: dict[str, dict[str, mx.array]], drawn: Drawn) -> mx.array:
-        put_on(model, {name: LowRank(**halves) for name, halves in parameters.items()})
+        put_on(model, {name: LowRank(halves["down"], halves["up"]) for name, halves in parameters.items()})
         return flow_loss(model, drawn.batch, drawn.noise, drawn.sigma)
 
     parameters = {name: {"down": update.down, "up": update.up} for name, update in updates.items()}
@@ -65,7 +65,7 @@ def train_adapter(
         parameters = optimizer.apply_gradients(gradients, parameters)
         mx.eval(parameters, optimizer.state, loss)
         losses.append(float(np.array(loss)))
-    updates = {name: LowRank(**halves) for name, halves in parameters.items()}
+    updates = {name: LowRank(halves["down"], halves["up"]) for name, halves in parameters.items()}
     put_on(model, updates)
     return updates, losses
 
