@@ -381,6 +381,23 @@ def test_too_little_memory_says_how_much_is_needed(ace: Ace, tmp_path: Path, mon
     assert names_in(tmp_path) == SAMPLES
 
 
+def test_too_little_memory_names_a_size_that_fits(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what 64 x 64 pixels need, 160 x 160 are refused with a size that then is painted."""
+    (facts,) = ace("info", "--json").events
+    (need,) = (model["memory"] for model in facts["models"] if model["name"] == "tiny")
+    limit = max(need["stages"].values()) + 500_000  # the pictures take some too
+    monkeypatch.setattr("mlx_model.memory.machine_limit", lambda: limit)
+    ran = ace("generate", "a star", "--size", "160x160", "-o", "out.png")
+    assert ran.code == 2
+    said = re.search(
+        r"this needs \d+ MB of memory and \d+ MB can be used; .* would fit: about (\d+) x \1 pixels", ran.err
+    )
+    assert said is not None, ran.err
+    side = int(said[1])
+    assert 64 <= side < 160
+    assert ace("generate", "a star", "--size", f"{side}x{side}", "-o", "out.png").code == 0
+
+
 def test_the_output_is_checked_before_the_model_is_even_loaded(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(*_: object) -> None:
         raise AssertionError("the model was loaded")
