@@ -27,6 +27,10 @@ class Damaged(LibraryError):
     """A file is not what it should be."""
 
 
+class Changed(Damaged):
+    """A file is not the one any more of which a part was read before."""
+
+
 class GatedRepository(LibraryError):
     """The owner of a repository wants its licence accepted first.
 

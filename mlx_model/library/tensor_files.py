@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from mlx_model.library.errors import Damaged, LibraryError
+from mlx_model.library.errors import Changed, Damaged, LibraryError
 from mlx_model.library.gguf_header import gguf_entries
 from mlx_model.library.hub import Hub, RemoteFile
 from mlx_model.library.progress import Control, Meter
@@ -46,6 +46,11 @@ class Source(Protocol):
     @property
     def identity(self) -> str:
         """What tells this content from another of the same size and header."""
+        ...
+
+    @property
+    def near(self) -> bool:
+        """Whether it can be read again at no cost."""
         ...
 
     def read(self, start: int, stop: int) -> bytes:
@@ -85,6 +90,11 @@ class RemoteSource:
     def identity(self) -> str:
         """The hub's digest, git's, or the commit and the path."""
         return self.file.sha256 or self.file.blob or f"{self.file.repository}@{self.file.commit}/{self.file.path}"
+
+    @property
+    def near(self) -> bool:
+        """False: it is far."""
+        return False
 
     def read(self, start: int, stop: int) -> bytes:
         """Fetch one range."""
@@ -131,6 +141,11 @@ class LocalSource:
         """The digest, where it is known, or when the file was last written."""
         return self.sha256 or f"written {self.path.stat().st_mtime_ns}"
 
+    @property
+    def near(self) -> bool:
+        """True: it is here."""
+        return True
+
     def read(self, start: int, stop: int) -> bytes:
         """Read a few bytes."""
         with self.path.open("rb") as stream:
@@ -168,9 +183,13 @@ class TensorFile:
         self._header = headed.header
         self.header_sha256 = hashlib.sha256(headed.header).hexdigest()
 
-    def tensors(self, first: int = 0) -> "TensorPass":
-        """Go through the tensors in file order, from the one with index ``first`` on."""
-        return TensorPass(self, first, self._header)
+    def tensors(self, first: int = 0, earlier: str | None = None) -> "TensorPass":
+        """Go through the tensors in file order, from the one with index ``first`` on.
+
+        ``earlier`` is what :attr:`TensorPass.so_far` was before that tensor: a file that is near is compared with it
+        from its beginning on.
+        """
+        return TensorPass(self, first, self._header, earlier)
 
     def one(self, name: str) -> bytes:
         """Read a single tensor; KeyError where there is none of that name."""
@@ -181,20 +200,31 @@ class TensorFile:
 class TensorPass:
     """One way through a file: iterate to get ``(entry, bytes)``, little-endian, row by row.
 
-    ``sha256`` is the digest of the whole file once an uninterrupted pass from the first tensor has come to its end,
+    ``sha256`` is the digest of the whole file once a pass that knows it from the first byte on has come to its end,
     else None.
     """
 
-    def __init__(self, file: TensorFile, first: int, header: bytes) -> None:
+    def __init__(self, file: TensorFile, first: int, header: bytes, earlier: str | None) -> None:
         self.sha256: str | None = None
         self._file, self._first, self._header = file, first, header
+        self._earlier = earlier if first and file.source.near else None
+        self._whole = first == 0 or self._earlier is not None
+        self._digest = hashlib.sha256(header if self._whole else b"")
+
+    @property
+    def so_far(self) -> str | None:
+        """The digest of the file up to the end of the last tensor; None in a pass that began later."""
+        return self._digest.hexdigest() if self._whole else None
 
     def __iter__(self) -> Iterator[tuple[TensorEntry, bytearray]]:
-        """Yield each tensor; the bytearray is the caller's to keep."""
+        """Yield each tensor; the bytearray is the caller's to keep.
+
+        Raises:
+            Changed: the file's beginning is not what it was in an earlier pass.
+        """
         source, entries = self._file.source, self._file.entries[self._first :]
-        whole = self._first == 0
+        whole, digest = self._whole, self._digest
         at = len(self._header) if whole or not entries else entries[0].start
-        digest = hashlib.sha256(self._header if whole else b"")
         stream = source.stream(at)
         rest = memoryview(b"")
 
@@ -205,13 +235,18 @@ class TensorPass:
                     data = next(stream, None)
                     if not data:
                         raise Damaged(f"{source.title} is shorter than its header says; fetch or copy it again")
-                    digest.update(data)
                     rest = memoryview(data)
                 piece, rest = rest[:count], rest[count:]
+                digest.update(piece)
                 count -= len(piece)
                 at += len(piece)
                 yield piece
 
+        if self._earlier is not None:
+            for _ in take(self._file.entries[self._first - 1].stop - at):
+                pass
+            if digest.hexdigest() != self._earlier:
+                raise Changed(f"{source.title} has other contents than when it was begun")
         for entry in entries:
             for _ in take(entry.start - at):
                 pass
@@ -223,7 +258,7 @@ class TensorPass:
         if whole:
             for _ in take(source.size - at):
                 pass
-            self.sha256 = digest.hexdigest()
+            self.sha256 = self.so_far
 
     def check(self) -> bool:
         """Whether the digest was compared; False after a pass that was taken up again, or where none is known.

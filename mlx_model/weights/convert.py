@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mlx_model.library.errors import Damaged
+from mlx_model.library.errors import Changed, Damaged
 from mlx_model.library.progress import Control
 from mlx_model.library.tensor_entry import TensorEntry
 from mlx_model.library.tensor_files import TensorFile
@@ -136,11 +136,12 @@ def _pass(
     step: Callable[[int], None],
     sync_bytes: int,
 ) -> None:
-    """Go through a source from where it was left."""
+    """Go through a source from where it was left, or anew if it is another one by now."""
     state = work.sources[index]
     unsynced = 0
-    step(sum(entry.stop - entry.start for entry in file.entries[: state.tensors]))
-    way = file.tensors(state.tensors)
+    before = sum(entry.stop - entry.start for entry in file.entries[: state.tensors])
+    step(before)
+    way = file.tensors(state.tensors, state.so_far)
     try:
         for entry, data in way:
             if scales.get(entry.name, data) != data:
@@ -152,7 +153,7 @@ def _pass(
                     step(0)
                 mx.clear_cache()
             del data
-            state.tensors += 1
+            state.tensors, state.so_far = state.tensors + 1, way.so_far
             unsynced += entry.stop - entry.start
             if unsynced >= sync_bytes:
                 work.note(index)
@@ -161,6 +162,10 @@ def _pass(
         state.checked = way.check()
         state.sha256, state.ended = way.sha256, True
         work.note(index)
+    except Changed:
+        work.forget(index)
+        step(-before)
+        _pass(index, file, planned, scales, work, step, sync_bytes)
     except Damaged:
         work.forget(index)
         raise

@@ -30,9 +30,13 @@ class PartFile:
 
 @dataclass
 class Source:
-    """How far a source is: ``tensors`` of it are done; at its end, the digest if it was seen whole and compared."""
+    """How far a source is: ``tensors`` of it are done, up to which its bytes hash to ``so_far`` where that is known.
+
+    At its end, the digest if it was seen whole, and whether it was compared.
+    """
 
     tensors: int = 0
+    so_far: str | None = None
     ended: bool = False
     sha256: str | None = None
     checked: bool = False

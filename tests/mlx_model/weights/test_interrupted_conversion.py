@@ -72,7 +72,7 @@ def test_a_damaged_source_leaves_nothing_in_place_and_what_was_there_stays(tmp_p
 
 
 class Watched(LocalSource):
-    """A file near that remembers from where it was read, and may break off."""
+    """A file that passes for a far one, remembers from where it was read, and may break off."""
 
     def __init__(self, path: Path, sha256: str | None = None, breaks_at: int | None = None) -> None:
         super().__init__(path, sha256)
@@ -81,6 +81,11 @@ class Watched(LocalSource):
 
     starts: list[int]
     breaks_at: int | None
+
+    @property
+    def near(self) -> bool:
+        """Whether it can be read again at no cost."""
+        return False
 
     def stream(self, start: int) -> Iterator[bytes]:
         """Read in small pieces."""
@@ -124,6 +129,54 @@ def test_another_content_of_the_same_header_is_never_mixed_in(tmp_path: Path, to
     convert_part("transformer", [TensorFile(LocalSource(other, then))], tmp_path / "mixed", FFT, FOUR_BITS)
     convert_part("transformer", [TensorFile(LocalSource(other, then))], tmp_path / "whole", FFT, FOUR_BITS)
     assert contents(tmp_path / "mixed") == contents(tmp_path / "whole")
+
+
+def stopped(path: Path, folder: Path) -> int:
+    """Convert a file of this machine and stop half-way; return the bytes that were done."""
+    control, reached = Control(), 0
+
+    def stop(done: int, total: int) -> None:
+        nonlocal reached
+        reached = done
+        if done > total // 2:
+            control.cancel()
+
+    with pytest.raises(Cancelled):
+        convert_part("transformer", [opened(path)], folder, FFT, FOUR_BITS, control=control, report=stop)
+    return reached
+
+
+def test_a_file_near_is_compared_from_its_beginning_and_known_to_its_end(tmp_path: Path) -> None:
+    done = stopped(TRANSFORMER, tmp_path / "a")
+    told: list[int] = []
+    converted = convert_part(
+        "transformer", [opened(TRANSFORMER)], tmp_path / "a", FFT, FOUR_BITS, report=lambda at, _: told.append(at)
+    )
+    assert told[0] >= done, "what was done is done again"
+    assert converted.sources[0].sha256 == sha256(TRANSFORMER)
+    convert_part("transformer", [opened(TRANSFORMER)], tmp_path / "b", FFT, FOUR_BITS)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_file_near_that_was_exchanged_meanwhile_is_begun_anew(tmp_path: Path) -> None:
+    """With the same header, size and time of writing: its content alone tells it."""
+    source, data = tmp_path / "usb.safetensors", bytearray(TRANSFORMER.read_bytes())
+    source.write_bytes(data)
+    written = source.stat().st_mtime_ns
+    stopped(source, tmp_path / "a")
+    start = opened(TRANSFORMER).entries[0].start
+    for at in range(start, start + 20_000, 64):
+        data[at] ^= 1
+    source.write_bytes(data)
+    os.utime(source, ns=(written, written))
+    told: list[int] = []
+    converted = convert_part(
+        "transformer", [opened(source)], tmp_path / "a", FFT, FOUR_BITS, report=lambda at, _: told.append(at)
+    )
+    assert converted.sources[0].sha256 == sha256(source)
+    assert told[-1] == sum(entry.stop - entry.start for entry in opened(source).entries), "it is counted once"
+    convert_part("transformer", [opened(source)], tmp_path / "b", FFT, FOUR_BITS)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_a_shard_that_was_read_whole_stays_checked_when_another_breaks_off(tmp_path: Path) -> None:
