@@ -1,0 +1,1 @@
+"""The desktop editor: a layered document, a canvas, and ACE++ behind it."""

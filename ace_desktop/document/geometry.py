@@ -1,0 +1,80 @@
+"""Rectangles of whole pixels: x to the right, y down, right and bottom exclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Rect:
+    """A rectangle; one without width or height is empty, and every empty one is `EMPTY`."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if (self.width <= 0 or self.height <= 0) and (self.x, self.y, self.width, self.height) != (0, 0, 0, 0):
+            for name in ("x", "y", "width", "height"):
+                object.__setattr__(self, name, 0)
+
+    @classmethod
+    def of_edges(cls, left: int, top: int, right: int, bottom: int) -> Rect:
+        """Make the rectangle between these edges."""
+        return cls(left, top, right - left, bottom - top)
+
+    @property
+    def right(self) -> int:
+        """The first column beyond it."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row beyond it."""
+        return self.y + self.height
+
+    @property
+    def area(self) -> int:
+        """Count its pixels."""
+        return self.width * self.height
+
+    def __bool__(self) -> bool:
+        return self.width > 0
+
+    def __and__(self, other: Rect) -> Rect:
+        """Give what both have in common."""
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        return Rect.of_edges(left, top, min(self.right, other.right), min(self.bottom, other.bottom))
+
+    def __or__(self, other: Rect) -> Rect:
+        """Give the smallest rectangle around both."""
+        if not self or not other:
+            return self or other
+        left, top = min(self.x, other.x), min(self.y, other.y)
+        return Rect.of_edges(left, top, max(self.right, other.right), max(self.bottom, other.bottom))
+
+    def __contains__(self, other: Rect) -> bool:
+        return self & other == other
+
+    def moved(self, dx: int, dy: int) -> Rect:
+        """Give it `dx` further right and `dy` further down; an empty one stays empty."""
+        return Rect(self.x + dx, self.y + dy, self.width, self.height) if self else self
+
+    def grown(self, pixels: int) -> Rect:
+        """Give it larger by this much on every side (smaller where negative); an empty one stays empty."""
+        if not self:
+            return self
+        return Rect(self.x - pixels, self.y - pixels, self.width + 2 * pixels, self.height + 2 * pixels)
+
+
+EMPTY = Rect(0, 0, 0, 0)
+
+
+def around(rects: Iterable[Rect]) -> Rect:
+    """Give the smallest rectangle around all; empty for none."""
+    whole = EMPTY
+    for rect in rects:
+        whole |= rect
+    return whole
