@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.floating[Any]]  # float32 throughout; the stubs of numpy lose it
 Colour: TypeAlias = tuple[Floats, Floats, Floats]
 Blend: TypeAlias = Callable[[Colour, Colour], Colour]
 
