@@ -21,7 +21,7 @@ def find(state: State, layer_id: str) -> Layer:
     for layer in walk(state.layers):
         if layer.id == layer_id:
             return layer
-    raise ValueError(f"there is no layer {id}")
+    raise ValueError(f"there is no layer {layer_id}")
 
 
 def ancestors(state: State, layer_id: str) -> list[GroupLayer]:
@@ -37,7 +37,7 @@ def ancestors(state: State, layer_id: str) -> list[GroupLayer]:
 
     found = search(state.layers)
     if found is None:
-        raise ValueError(f"there is no layer {id}")
+        raise ValueError(f"there is no layer {layer_id}")
     return found
 
 
@@ -83,7 +83,7 @@ def changed(state: State, layer_id: str, change: Callable[[Layer], Sequence[Laye
 
 
 def replaced(state: State, layer: Layer) -> State:
-    """Give the state with the layer of the same layer_id replaced by this one."""
+    """Give the state with the layer of the same id replaced by this one."""
     return changed(state, layer.id, lambda _: [layer])
 
 
