@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .compose import compose_layers, compose_plane
 from .geometry import Rect
-from .state import Layer, RasterLayer, State, walk
+from .state import Layer, RasterLayer, State, depth_of
 from .tree import add, changed, editable, remove, siblings
 
 
@@ -55,13 +55,13 @@ def merge_visible(state: State) -> State:
 
 def flatten(state: State, name: str) -> State:
     """Leave one layer: what all visible ones make inside the frame. Hidden ones go."""
-    made = RasterLayer(pixels=compose_plane(state.layers, _depth(state.layers), state.frame), name=name)
+    made = RasterLayer(pixels=compose_plane(state.layers, depth_of(state.layers), state.frame), name=name)
     return replace(state, layers=(made,), active=made.id)
 
 
 def stamp_visible(state: State, name: str) -> State:
     """Put what all visible layers make inside the frame on top, as a layer of its own."""
-    return add(state, RasterLayer(pixels=compose_plane(state.layers, _depth(state.layers), state.frame), name=name))
+    return add(state, RasterLayer(pixels=compose_plane(state.layers, depth_of(state.layers), state.frame), name=name))
 
 
 def thumbnail(layers: Sequence[Layer], rect: Rect, size: int) -> NDArray[np.uint8]:
@@ -92,10 +92,4 @@ def _premultiplied(pixels: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
 
 
 def _merged(layers: Sequence[Layer], name: str) -> RasterLayer:
-    return RasterLayer(pixels=compose_plane(layers, _depth(layers)), name=name)
-
-
-def _depth(layers: Sequence[Layer]) -> int:
-    """Give the depth of the deepest pixels that show."""
-    found = [layer for layer in walk(tuple(layers)) if isinstance(layer, RasterLayer) and layer.visible]
-    return max((layer.pixels.depth for layer in found), default=8)
+    return RasterLayer(pixels=compose_plane(layers, depth_of(layers)), name=name)

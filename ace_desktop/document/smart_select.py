@@ -18,6 +18,9 @@ from .tree import find, origin
 WORKING_PIXELS: Final = 50_000
 """How many pixels GrabCut sees at most; it takes about half a second for them."""
 
+HOLE: Final = 0.005
+"""Of an object's area: a smaller hole in it, such as an eye, belongs to it."""
+
 
 def sampled(state: State, rect: Rect, layer_id: str | None = None) -> NDArray[np.uint8]:
     """Give the RGBA pixels that a tool looks at: of the picture, or of a layer without mask and opacity."""
@@ -106,8 +109,11 @@ def _cut_out(picture: NDArray[np.uint8], hints: Grey) -> Grey:
     cut, _, _ = cv2.grabCut(picture, hints.copy(), None, *models, 3, cv2.GC_INIT_WITH_MASK)  # pyright: ignore[reportArgumentType, reportCallIssue] no rectangle
     inside = (np.asarray(cut) % 2).astype(np.uint8)  # GC_FGD and GC_PR_FGD are odd
     _, labels = cv2.connectedComponents(inside, connectivity=4)
-    touched = np.unique(np.asarray(labels)[scribble & (inside > 0)])
-    return np.where(np.isin(labels, touched), 255, 0).astype(np.uint8)
+    kept = np.isin(labels, np.unique(np.asarray(labels)[scribble & (inside > 0)]))
+    _, holes, stats, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < HOLE * kept.sum()
+    small[np.unique(np.asarray(holes)[hints == cv2.GC_BGD])] = False  # what was said to be background stays so
+    return np.where(kept | small[np.asarray(holes)], 255, 0).astype(np.uint8)
 
 
 def _refined(picture: NDArray[np.uint8], small: NDArray[np.uint8], found: Grey) -> Grey:

@@ -7,7 +7,7 @@ are in the layer's own, whose origin stands at its offset (x, y) within its pare
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -128,3 +128,9 @@ def extent(layer: Layer) -> Rect:
     if layer.mask is not None and layer.mask_enabled and layer.mask.default == 0:
         inside &= layer.mask.bounds
     return inside.moved(layer.x, layer.y)
+
+
+def depth_of(layers: Iterable[Layer]) -> int:
+    """Give the depth of the deepest pixels that are visible among layers and what they hold; 8 for none."""
+    found = (layer for layer in walk(tuple(layers)) if isinstance(layer, RasterLayer) and layer.visible)
+    return max((layer.pixels.depth for layer in found), default=8)
