@@ -160,12 +160,10 @@ def _ink(part: _Raster | _Group) -> _Ink:
 
 
 def _stacked(parts: Sequence[_Raster | _Group]) -> _Ink:
-    """Lay the parts over one another, each by its blend mode (W3C Compositing and Blending Level 1, section 5)."""
-    below: _Ink | None = None
-    for part in parts:
-        ink = _ink(part)
-        below = ink if below is None else _over(below, ink, part.layer.blend)
-    assert below is not None  # noqa: S101 callers give at least one part
+    """Lay parts (one at least) over one another by their blend modes (W3C Compositing and Blending 1, section 5)."""
+    below = _ink(parts[0])
+    for part in parts[1:]:
+        below = _over(below, _ink(part), part.layer.blend)
     shape = below.colour[0].shape
     return below if below.alpha is None else _Ink(below.colour, np.broadcast_to(below.alpha, shape))
 

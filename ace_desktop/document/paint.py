@@ -5,7 +5,7 @@ Pixels are h x w x channels, uint8 or uint16; `cover` is float32, h x w. Where i
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .plane import Pixels
 
 Rgb: TypeAlias = tuple[int, int, int]  # 0..255
-Cover: TypeAlias = NDArray[np.float32]
+Cover: TypeAlias = NDArray[np.floating[Any]]
 
 
 def painted(pixels: Pixels, cover: Cover, colour: Rgb, *, lock_alpha: bool = False) -> Pixels:
@@ -52,6 +52,6 @@ def _towards(plane: NDArray[np.generic], cover: Cover, value: float) -> Pixels:
     return _rounded(mixed, plane.dtype)
 
 
-def _rounded(values: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:
+def _rounded(values: NDArray[np.floating[Any]], dtype: np.dtype[np.generic]) -> Pixels:
     values += np.float32(0.5)
     return values.astype(dtype)  # pyright: ignore[reportReturnType] uint8 or uint16

@@ -7,7 +7,7 @@ multiplied by their alpha, in float32, tile by tile.
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .geometry import Rect
 from .plane import Pixels, Plane
 
-Matrix: TypeAlias = NDArray[np.float64]
+Matrix: TypeAlias = NDArray[np.floating[Any]]
 Floats: TypeAlias = NDArray[np.float32]
 
 EXACT = 1e-6

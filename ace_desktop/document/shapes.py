@@ -14,7 +14,7 @@ from .geometry import Rect
 from .masks import grey_of
 from .plane import Plane
 
-Points: TypeAlias = Sequence[tuple[float, float]] | NDArray[np.floating[Any]]  # n x 2: x, y
+Points: TypeAlias = Sequence[tuple[float, float]] | NDArray[Any]  # n x 2: x, y
 
 ROWS = 16
 """Into how many rows a pixel is cut: its coverage is exact across, and in these steps downwards."""
@@ -46,7 +46,7 @@ def polygon(contours: Sequence[Points], frame: Rect) -> Plane:
     if not len(rows):
         return Plane(1)
     # From the first crossing of a row on all is inside, from the second on outside, and so on.
-    sign = 1.0 - 2.0 * (np.arange(len(rows)) % 2)  # every row has an even number
+    sign = np.where(np.arange(len(rows)) % 2, -1.0, 1.0)  # every row has an even number
     left, right = int(columns.min()), min(int(columns.max()) + 1, frame.width)
     plane = Plane(1)
     for top in range(int(rows[0]) // ROWS, int(rows[-1]) // ROWS + 1, 256):
@@ -97,7 +97,7 @@ def outline(mask: Plane, frame: Rect) -> list[NDArray[np.int32]]:
     doubled = cv2.resize(inside, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     found, _ = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     corner = np.array([rect.x - 1, rect.y - 1], np.int32)
-    return [_corners(points[:, 0]) + corner for points in found]
+    return [_corners(np.asarray(points, np.int32)[:, 0]) + corner for points in found]
 
 
 def _corners(points: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def magic_wand(
     like = similar(sampled(state, frame, layer_id), x, y, tolerance)
     if contiguous:
         cv2.floodFill(like, None, (x, y), 128, flags=4)  # pyright: ignore[reportArgumentType, reportCallIssue] no mask
-        like = np.asarray(cv2.compare(like, 128, cv2.CMP_EQ), np.uint8)
+        like = np.where(like == 128, 255, 0).astype(np.uint8)
     return Plane(1).written(like[..., None], 0, 0)
 
 
@@ -124,7 +124,7 @@ def _refined(picture: NDArray[np.uint8], small: NDArray[np.uint8], found: Grey) 
     """
     guide, mask = small.astype(np.float32) / 255, found.astype(np.float32) / 255
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mean(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         return np.asarray(cv2.blur(values, (7, 7)), np.float32)
 
     mean_guide, mean_mask = mean(guide), mean(mask)

@@ -73,7 +73,7 @@ def test_shrinking_is_the_mean_of_the_area_wherever_tiles_end() -> None:
 
 
 def test_enlarging_is_bicubic_with_hard_edges_wherever_tiles_end() -> None:
-    pixels = cv2.GaussianBlur(noise(2, 150, 130), (0, 0), 2)
+    pixels = np.asarray(cv2.GaussianBlur(noise(2, 150, 130), (0, 0), 2), np.uint8)
     pixels[..., 3] = 255
     found = warped(Plane.of(pixels), scaling(4, 3))
     assert found.content() == Rect(0, 0, 600, 390)
@@ -83,7 +83,7 @@ def test_enlarging_is_bicubic_with_hard_edges_wherever_tiles_end() -> None:
 
 
 def test_turning_back_gives_nearly_the_same() -> None:
-    pixels = cv2.GaussianBlur(noise(3, 300, 280), (0, 0), 3)
+    pixels = np.asarray(cv2.GaussianBlur(noise(3, 300, 280), (0, 0), 3), np.uint8)
     pixels[..., 3] = 255
     back = warped(warped(Plane.of(pixels), rotation(25, (150, 140))), rotation(-25, (150, 140)))
     inner = Rect(20, 20, 260, 240)

@@ -66,8 +66,8 @@ def scribble(state: State, *lines: tuple[float, float, float, float]) -> Plane:
     """Return a mask with thick lines, in parts of the width and height."""
     drawn = np.zeros((state.height, state.width), np.uint8)
     for x0, y0, x1, y1 in lines:
-        ends = [(int(x * state.width), int(y * state.height)) for x, y in ((x0, y0), (x1, y1))]
-        cv2.line(drawn, *ends, 255, max(3, state.width // 60))
+        start, end = ((int(x * state.width), int(y * state.height)) for x, y in ((x0, y0), (x1, y1)))
+        cv2.line(drawn, start, end, 255, max(3, state.width // 60))
     return Plane.of(drawn)
 
 
