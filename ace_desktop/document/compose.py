@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -85,7 +86,7 @@ class _Raster:
     def depth(self) -> int:
         return self.layer.pixels.depth
 
-    @property
+    @cached_property
     def opaque(self) -> bool:
         return bool(self.alpha.min() == (255 if self.depth == 8 else 65535))
 
@@ -169,6 +170,7 @@ def _stacked(parts: Sequence[_Raster | _Group]) -> _Ink:
 
 
 def _over(below: _Ink, above: _Ink, mode: str) -> _Ink:
+    """Lay one ink over another; uses both up."""
     colour = above.colour
     if mode != "normal":
         colour = blended(mode, below.colour, colour)
@@ -185,14 +187,21 @@ def _over(below: _Ink, above: _Ink, mode: str) -> _Ink:
         alpha = above.alpha + below.alpha * (1 - above.alpha)
         share = above.alpha / np.maximum(alpha, np.float32(1e-20))
     rest = 1 - share
-    red, green, blue = (share * new + rest * old for new, old in zip(colour, below.colour, strict=True))
-    return _Ink((red, green, blue), alpha)
+    for new, old in zip(colour, below.colour, strict=True):
+        new *= share  # in place: neither ink is used again
+        old *= rest
+        new += old
+    return _Ink(colour, alpha)
 
 
 def _pixels(ink: _Ink, depth: int) -> Pixels:
     """Round to whole steps; nothing is left of colours where alpha comes out as 0."""
     full, dtype = (255, np.uint8) if depth == 8 else (65535, np.uint16)
-    planes = [(plane * np.float32(full) + np.float32(0.5)).astype(dtype) for plane in ink.colour]
+    planes: list[Pixels] = []
+    for plane in ink.colour:
+        plane *= np.float32(full)
+        plane += np.float32(0.5)
+        planes.append(plane.astype(dtype))
     if ink.alpha is None:
         planes.append(np.full_like(planes[0], full))
         return _array(cv2.merge(planes))

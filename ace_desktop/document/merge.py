@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .compose import compose_layers, compose_plane
 from .geometry import Rect
+from .plane import TILE
+from .resample import multiplied
 from .state import Layer, RasterLayer, State, depth_of
 from .tree import add, changed, editable, remove, siblings
 
@@ -73,22 +75,17 @@ def thumbnail(layers: Sequence[Layer], rect: Rect, size: int) -> NDArray[np.uint
     width, height = max(1, round(rect.width * scale)), max(1, round(rect.height * scale))
     if scale == 1:
         return compose_layers(layers, rect).astype(np.uint8, copy=False)
-    rough = max(1, int(1 / (2 * scale)))  # strips are shrunk by a whole number first, to about twice the size
+    rough = 1  # strips are shrunk by a power of two first, to at least twice the size
+    while rough < TILE and rough * 4 * scale <= 1:
+        rough *= 2
     strips: list[NDArray[np.float32]] = []
-    step = 256 - 256 % rough if rough <= 256 else rough
-    for y in range(rect.y, rect.bottom, step):
-        strip = compose_layers(layers, Rect(rect.x, y, rect.width, min(step, rect.bottom - y)))
+    for y in range(rect.y, rect.bottom, TILE):
+        strip = compose_layers(layers, Rect(rect.x, y, rect.width, min(TILE, rect.bottom - y)))
         small = -(-strip.shape[1] // rough), -(-strip.shape[0] // rough)
-        strips.append(np.asarray(cv2.resize(_premultiplied(strip), small, interpolation=cv2.INTER_AREA), np.float32))
+        strips.append(np.asarray(cv2.resize(multiplied(strip), small, interpolation=cv2.INTER_AREA), np.float32))
     shrunk = np.asarray(cv2.resize(np.concatenate(strips), (width, height), interpolation=cv2.INTER_AREA), np.float32)
     colour = shrunk[..., :3] / np.maximum(shrunk[..., 3:], 1 / 65536)
     return np.rint(np.concatenate([colour, shrunk[..., 3:]], axis=2) * 255).clip(0, 255).astype(np.uint8)
-
-
-def _premultiplied(pixels: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-    floats = pixels.astype(np.float32) / np.float32(255)
-    floats[..., :3] *= floats[..., 3:]
-    return floats
 
 
 def _merged(layers: Sequence[Layer], name: str) -> RasterLayer:

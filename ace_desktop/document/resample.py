@@ -87,7 +87,8 @@ def warped(plane: Plane, matrix: Matrix) -> Plane:
     if upright and min(matrix[0, 0], matrix[1, 1]) < 0:
         mirror = np.diag([*np.sign(np.diag(matrix)[:2]), 1])
         return warped(_turned(plane, mirror.astype(int)), matrix @ mirror)
-    across, down = (min(1.0, float(np.linalg.norm(matrix[:2, axis]))) for axis in (0, 1))
+    across, down = (float(np.linalg.norm(matrix[:2, axis])) for axis in (0, 1))
+    across, down = (factor if factor < 1 - EXACT else 1.0 for factor in (across, down))
     if upright and across < 1 and down < 1:
         return _averaged(plane, matrix)
     if across < 1 or down < 1:
@@ -122,7 +123,7 @@ def _averaged(plane: Plane, matrix: Matrix) -> Plane:
         source = Rect.of_edges(*edges)
         if plane.peek(source) is None:
             return None
-        values = _multiplied(plane.read(source))
+        values = multiplied(plane.read(source))
         values = _means(values, rows - source.y)
         values = _means(values.swapaxes(0, 1), columns - source.x).swapaxes(0, 1)
         return _divided(np.ascontiguousarray(values), plane)
@@ -161,7 +162,7 @@ def _interpolated(plane: Plane, matrix: Matrix, upright: bool) -> Plane:
         pixels = _clamped(plane, source, content) if upright else plane.read(source)
         move = translation(-source.x - 0.5, -source.y - 0.5) @ back @ translation(part.x + 0.5, part.y + 0.5)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        values = cv2.warpAffine(_multiplied(pixels), move[:2], (part.width, part.height), flags=flags)
+        values = cv2.warpAffine(multiplied(pixels), move[:2], (part.width, part.height), flags=flags)
         return _divided(np.asarray(values, np.float32).reshape(part.height, part.width, -1), plane)
 
     return _like(plane).mapped(rect, interpolated)
@@ -175,21 +176,24 @@ def _clamped(plane: Plane, rect: Rect, content: Rect) -> Pixels:
     return plane.read(inner)[np.ix_(rows - inner.y, columns - inner.x)]
 
 
-def _multiplied(pixels: Pixels) -> Floats:
+def multiplied(pixels: Pixels) -> Floats:
     """Give 0..1, colours multiplied by alpha."""
-    values = pixels * np.float32(1 / np.iinfo(pixels.dtype).max)
-    if values.shape[2] == 4:
-        values[..., :3] *= values[..., 3:]
-    return values
+    step = np.float32(1 / np.iinfo(pixels.dtype).max)
+    if pixels.shape[2] == 1:
+        return pixels * step
+    *colour, alpha = (np.multiply(plane, step) for plane in cv2.split(pixels))
+    return np.asarray(cv2.merge([*(plane * alpha for plane in colour), alpha]), np.float32)
 
 
 def _divided(values: Floats, plane: Plane) -> Pixels:
     """Give pixels of the plane's kind, straight alpha."""
-    full = 255 if plane.depth == 8 else 65535
-    if values.shape[2] == 4:
-        values[..., :3] /= np.maximum(values[..., 3:], np.float32(1e-12))
-        values[values[..., 3] * full < 0.5] = 0
-    return (np.clip(values, 0, 1) * np.float32(full) + np.float32(0.5)).astype(plane.dtype)
+    full, dtype = np.float32(255 if plane.depth == 8 else 65535), plane.dtype
+    if values.shape[2] == 1:
+        return (np.clip(values, 0, 1) * full + np.float32(0.5)).astype(dtype)
+    *colour, alpha = cv2.split(values)
+    steps = np.where(alpha * full < 0.5, np.float32(0), full / np.maximum(alpha, np.float32(1e-6)))
+    straight = [(np.clip(plane * steps, 0, full) + np.float32(0.5)).astype(dtype) for plane in colour]
+    return np.asarray(cv2.merge([*straight, (np.clip(alpha, 0, 1) * full + np.float32(0.5)).astype(dtype)]), dtype)
 
 
 def _like(plane: Plane) -> Plane:

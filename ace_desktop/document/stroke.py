@@ -65,6 +65,7 @@ class Stroke:
         self._last: tuple[float, float, float] | None = None
         self._gap = 0.0  # what is left of the way to the next dab
         self._drawn: State | None = state
+        self._dirty: list[Rect] = []
         _placed(0, 0, brush.size, brush.hardness)  # a large dab is drawn before the hand moves
 
     def to(self, x: float, y: float, pressure: float = 1.0) -> Rect:
@@ -81,7 +82,13 @@ class Stroke:
             whole |= rect
         if whole:
             self._drawn = None
+        self._dirty = list(dirty.values())
         return whole.moved(*self._origin)
+
+    @property
+    def dirty(self) -> list[Rect]:
+        """What the last `to` changed, more closely: a rectangle of document pixels for every tile."""
+        return [rect.moved(*self._origin) for rect in self._dirty]
 
     def state(self) -> State:
         """Give the state with the stroke as far as it is drawn; cheap, and untouched by what is drawn later."""

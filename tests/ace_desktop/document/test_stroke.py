@@ -92,7 +92,9 @@ def test_only_what_it_tells_changes_and_what_was_handed_out_stays(
         assert one_go.to(*point) == rect
         now = stroke.state()
         same = (read(now) == last).all(-1)
-        same[max(rect.y, 0) : max(rect.bottom, 0), max(rect.x, 0) : max(rect.right, 0)] = True
+        for part in stroke.dirty:
+            assert part in rect
+            same[max(part.y, 0) : max(part.bottom, 0), max(part.x, 0) : max(part.right, 0)] = True
         assert same.all()
         handed_out.append((now, read(now)))
     for state, pixels in handed_out:
