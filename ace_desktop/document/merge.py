@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -69,23 +70,28 @@ def stamp_visible(state: State, name: str) -> State:
 def thumbnail(layers: Sequence[Layer], rect: Rect, size: int) -> NDArray[np.uint8]:
     """Give a small RGBA picture (straight alpha) of what layers make in `rect`, its longer side at most `size`.
 
-    Works through strips: a large picture is never composed whole.
+    Works through pieces: a large picture is never composed whole.
     """
     scale = min(1.0, size / max(rect.width, rect.height))
     width, height = max(1, round(rect.width * scale)), max(1, round(rect.height * scale))
     if scale == 1:
         return compose_layers(layers, rect).astype(np.uint8, copy=False)
-    rough = 1  # strips are shrunk by a power of two first, to at least twice the size
+    rough = 1  # pieces are shrunk by a power of two first, to at least twice the size
     while rough < TILE and rough * 4 * scale <= 1:
         rough *= 2
-    strips: list[NDArray[np.float32]] = []
-    for y in range(rect.y, rect.bottom, TILE):
-        strip = compose_layers(layers, Rect(rect.x, y, rect.width, min(TILE, rect.bottom - y)))
-        small = -(-strip.shape[1] // rough), -(-strip.shape[0] // rough)
-        strips.append(np.asarray(cv2.resize(multiplied(strip), small, interpolation=cv2.INTER_AREA), np.float32))
-    shrunk = np.asarray(cv2.resize(np.concatenate(strips), (width, height), interpolation=cv2.INTER_AREA), np.float32)
-    colour = shrunk[..., :3] / np.maximum(shrunk[..., 3:], 1 / 65536)
-    return np.rint(np.concatenate([colour, shrunk[..., 3:]], axis=2) * 255).clip(0, 255).astype(np.uint8)
+    rough_size = -(-rect.height // rough), -(-rect.width // rough), 4
+    shrunk = np.zeros(rough_size, np.float32)
+    for top, left in product(range(0, rect.height, TILE), range(0, rect.width, TILE)):
+        piece = compose_layers(layers, Rect(rect.x + left, rect.y + top, TILE, TILE) & rect)
+        if piece[..., 3].any():
+            y, x = top // rough, left // rough
+            rows, columns = -(-piece.shape[0] // rough), -(-piece.shape[1] // rough)
+            values = piece if piece[..., 3].min() == 255 else multiplied(piece) * np.float32(255)
+            small = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+            shrunk[y : y + rows, x : x + columns] = small
+    shrunk = np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    colour = shrunk[..., :3] * (255 / np.maximum(shrunk[..., 3:], 1 / 256))
+    return np.rint(np.concatenate([colour, shrunk[..., 3:]], axis=2)).clip(0, 255).astype(np.uint8)
 
 
 def _merged(layers: Sequence[Layer], name: str) -> RasterLayer:

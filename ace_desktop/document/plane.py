@@ -60,6 +60,10 @@ class Plane:
 
     def content(self) -> Rect:
         """Find the smallest rectangle around all pixels that show: alpha (or a mask's value) other than `default`."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> Rect:
         found = EMPTY
         for index, tile in self.tiles.items():
             shown = tile[..., -1] != self.default

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.blend import Colour, blended, luminosity
@@ -57,6 +57,7 @@ unit = st.floats(0, 1, width=32)
 colours = st.tuples(unit, unit, unit)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(BLEND_MODES[1:]), colours, colours)
 def test_every_mode_stays_within_the_range(
     mode: str, backdrop: tuple[float, float, float], source: tuple[float, float, float]
@@ -64,6 +65,7 @@ def test_every_mode_stays_within_the_range(
     assert all(-1e-6 <= value <= 1 + 1e-6 for value in values(mode, backdrop, source))
 
 
+@settings(deadline=None)
 @given(colours, colours)
 def test_colour_and_luminosity_keep_whose_light_it_is(
     backdrop: tuple[float, float, float], source: tuple[float, float, float]

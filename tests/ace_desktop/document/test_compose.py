@@ -119,7 +119,7 @@ def test_normal_layers_mix_as_numbers_do_elsewhere(seeds: list[int]) -> None:
             assert np.abs(found[y, x] - np.array(backdrop) * 255).max() <= 0.501
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(states(), rects())
 def test_a_rectangle_is_the_crop_of_the_whole(state: State, rect: Rect) -> None:
     whole = Rect(-100, -100, 300, 300)

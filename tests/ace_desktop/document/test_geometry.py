@@ -1,6 +1,6 @@
 """Rectangles meet, join, move and grow as sets of pixels do."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.geometry import EMPTY, Rect, around
@@ -12,6 +12,7 @@ def pixels(rect: Rect) -> set[tuple[int, int]]:
     return {(x, y) for y in range(rect.y, rect.bottom) for x in range(rect.x, rect.right)}
 
 
+@settings(deadline=None)
 @given(small, small)
 def test_meeting_is_the_set_of_common_pixels(a: Rect, b: Rect) -> None:
     assert pixels(a & b) == pixels(a) & pixels(b)
@@ -20,6 +21,7 @@ def test_meeting_is_the_set_of_common_pixels(a: Rect, b: Rect) -> None:
     assert bool(a) == bool(pixels(a))
 
 
+@settings(deadline=None)
 @given(small, small)
 def test_joining_is_the_smallest_around_both(a: Rect, b: Rect) -> None:
     whole = a | b
@@ -35,12 +37,14 @@ def test_joining_is_the_smallest_around_both(a: Rect, b: Rect) -> None:
     assert around([]) == EMPTY
 
 
+@settings(deadline=None)
 @given(small, st.integers(-9, 9), st.integers(-9, 9))
 def test_moving_moves_every_pixel_and_the_empty_one_stays_itself(rect: Rect, dx: int, dy: int) -> None:
     assert pixels(rect.moved(dx, dy)) == {(x + dx, y + dy) for x, y in pixels(rect)}
     assert EMPTY.moved(dx, dy) == EMPTY.grown(dx) == EMPTY
 
 
+@settings(deadline=None)
 @given(small, st.integers(0, 5))
 def test_growing_is_undone_by_shrinking(rect: Rect, by: int) -> None:
     assert rect.grown(by).grown(-by) == rect

@@ -179,7 +179,7 @@ def changed_layer(data: DataObject, layer: Layer) -> Layer:
     return replace(layer, **change)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(states(), st.data())
 def test_what_lies_outside_the_changed_rectangles_looks_the_same(before: State, data: DataObject) -> None:
     after = edited(data, before)

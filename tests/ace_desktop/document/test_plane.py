@@ -95,6 +95,7 @@ def test_cutting_leaves_what_lies_inside(plane: Plane, rect: Rect) -> None:
     assert np.array_equal(plane.cut(rect).read(WHOLE), expected)
 
 
+@settings(deadline=None)
 @given(planes(1), planes(1))
 def test_equal_means_the_same_pixels_everywhere(a: Plane, b: Plane) -> None:
     assert a.equals(b) == (a.default == b.default and np.array_equal(a.read(WHOLE), b.read(WHOLE)))
