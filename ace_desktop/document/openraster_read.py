@@ -10,14 +10,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
-
 from .archive import MAX_BYTES, Archive
-from .description import MAX_PIXELS, check_ids, describe, restored, whole
+from .description import MAX_PIXELS, check_ids, restored, whole
 from .errors import DocumentError
 from .openraster_stack import IMAGE_ATTRIBUTES, KEPT, OPERATORS, Element, read_elements
 from .openraster_write import DOCUMENT, FORMAT, MERGED, MIMETYPE, PLANES, STACK, THUMBNAIL
@@ -216,22 +215,13 @@ def _offset(text: str | None) -> int:
 
 def _with_ours(state: State, ours: Mapping[str, Any], plane: Callable[[Any], Plane]) -> State:
     """Take masks, selection and settings from our description where another program changed the layers."""
-    held = dict(ours["document"])
-    empty: dict[str, Any] = describe(State(width=1, height=1), lambda _: None)
-    held |= {"layers": [], "width": state.width, "height": state.height, "profile": empty["profile"]}
-    document = restored(held, plane)
-    return State(
-        width=state.width,
-        height=state.height,
-        layers=state.layers,
-        active=state.active,
+    document = restored(dict(ours["document"]) | {"layers": []}, plane)
+    return replace(
+        state,
         edit_mask=document.edit_mask,
         selection=document.selection,
         masks=document.masks,
         settings=document.settings,
-        profile=state.profile,
-        resolution=state.resolution,
-        attachments=state.attachments,
     )
 
 
@@ -243,8 +233,4 @@ def _pictures_of(ours: Mapping[str, Any] | None) -> set[str]:
 def _with_attachments(state: State, archive: Archive, used: set[str]) -> State:
     known = used | {"mimetype", STACK, DOCUMENT}
     others = {name: archive.read(name) for name in archive.entries if name not in known and not name.startswith(PLANES)}
-    if not others and not state.attachments:
-        return state
-    from dataclasses import replace
-
     return replace(state, attachments=MappingProxyType({**others, **state.attachments}))

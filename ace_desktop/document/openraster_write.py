@@ -27,7 +27,7 @@ from .errors import DocumentError
 from .geometry import Rect
 from .openraster_stack import Drawn, image_element
 from .plane import Pixels, Plane, tile_rect
-from .plane_png import encode_png, extent, read_extent
+from .plane_png import encode_png, held_rect, read_held
 from .savefile import save_file
 from .state import GroupLayer, Layer, RasterLayer, State
 
@@ -115,18 +115,18 @@ class _Writer:
     def layer(self, layer: RasterLayer, left: int, top: int, shades: tuple[Shade, ...]) -> None:
         """Write one layer as others see it, and its own alpha where masks cover it."""
         plane = layer.pixels
-        rect = extent(plane) or Rect(0, 0, 1, 1)
+        rect = held_rect(plane) or Rect(0, 0, 1, 1)
         shades = tuple(shade for shade in shades if _covers(shade, rect))
         name = self.name("data/layer{:03}.png")
 
         def shown() -> Pixels:
-            return shaded(read_extent(plane, rect, f"the layer “{layer.name}”"), rect, shades)
+            return shaded(read_held(plane, rect, f"the layer “{layer.name}”"), rect, shades)
 
         self.picture((plane, shades), name, shown, coloured=True)
         if shades:
             alpha = self.name(PLANES + "alpha{:03}.png")
             self.alphas[id(plane)] = self.picture(
-                (plane, "alpha"), alpha, lambda: read_extent(plane, rect, "a layer")[..., 3:], coloured=False
+                (plane, "alpha"), alpha, lambda: read_held(plane, rect, "a layer")[..., 3:], coloured=False
             )
         self.colours[id(plane)] = name, rect
         self.drawn[layer.id] = Drawn(name, rect.x + left, rect.y + top)
@@ -137,9 +137,9 @@ class _Writer:
         if id(plane) in self.colours:
             source, rect = self.colours[id(plane)]
             held |= {"source": source, "x": rect.x, "y": rect.y, "alpha": self.alphas.get(id(plane))}
-        elif rect := extent(plane):
+        elif rect := held_rect(plane):
             name = self.name(PLANES + "plane{:03}.png")
-            self.picture((plane,), name, lambda: read_extent(plane, rect, "a mask"), coloured=False)
+            self.picture((plane,), name, lambda: read_held(plane, rect, "a mask"), coloured=False)
             held |= {"source": name, "x": rect.x, "y": rect.y, "alpha": None}
         return held
 

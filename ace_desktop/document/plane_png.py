@@ -21,7 +21,7 @@ _HEADER: Final = struct.Struct(">II2B")
 _METRES_PER_INCH: Final = 0.0254
 
 
-def extent(plane: Plane) -> Rect:
+def held_rect(plane: Plane) -> Rect:
     """Find the smallest rectangle outside which every channel holds the plane's default.
 
     Unlike `Plane.content` it takes in colours that lie hidden under no alpha.
@@ -36,8 +36,8 @@ def extent(plane: Plane) -> Rect:
     return found
 
 
-def read_extent(plane: Plane, rect: Rect, name: str) -> Pixels:
-    """Copy the pixels of an extent.
+def read_held(plane: Plane, rect: Rect, name: str) -> Pixels:
+    """Copy the pixels that a plane holds in its rectangle.
 
     Raises:
         DocumentError: it is too large for a picture.
