@@ -18,7 +18,6 @@ from .geometry import EMPTY, Rect
 from .plane import TILE, Pixels, Plane
 
 _HEADER: Final = struct.Struct(">II2B")
-_METRES_PER_INCH: Final = 0.0254
 
 
 def held_rect(plane: Plane) -> Rect:
@@ -64,8 +63,7 @@ def encode_png(pixels: Pixels, profile: bytes | None = None, resolution: float |
         raise DocumentError("a picture could not be packed; close other documents and save again")
     chunks = b"" if profile is None else png.profile_chunk(profile)
     if resolution is not None:
-        per_metre = min(max(round(resolution / _METRES_PER_INCH), 1), 2**31 - 1)
-        chunks += png.chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
+        chunks += png.resolution_chunk(resolution)
     return png.with_chunks(file.tobytes(), chunks)
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_METRES_PER_INCH = 0.0254
 _HEADER_END = len(SIGNATURE) + 25  # the IHDR chunk always comes first and has a fixed length
 
 
@@ -20,6 +21,12 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def profile_chunk(profile: bytes) -> bytes:
     """Return the iCCP chunk that holds an ICC profile."""
     return chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+
+
+def resolution_chunk(resolution: float) -> bytes:
+    """Return the pHYs chunk for so many pixels per inch."""
+    per_metre = min(max(round(resolution / _METRES_PER_INCH), 1), 2**31 - 1)
+    return chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
 
 
 def text_chunk(keyword: str, text: str) -> bytes:

@@ -8,14 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 _STRIP_BYTES: Final = 1 << 20
-_SHORT, _LONG, _ASCII, _UNDEFINED, _BYTE = 3, 4, 2, 7, 1
-_WIDTHS: Final = {_SHORT: 2, _LONG: 4, _ASCII: 1, _UNDEFINED: 1, _BYTE: 1}
+_SHORT, _LONG, _ASCII, _UNDEFINED, _BYTE, _RATIONAL = 3, 4, 2, 7, 1, 5
+_WIDTHS: Final = {_SHORT: 2, _LONG: 4, _ASCII: 1, _UNDEFINED: 1, _BYTE: 1, _RATIONAL: 8}
+_INCHES: Final = 2
 
 
-def encode_tiff(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], profile: bytes | None, xmp: bytes) -> bytes:
+def encode_tiff(
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
+    profile: bytes | None,
+    xmp: bytes,
+    resolution: float | None = None,
+) -> bytes:
     """Encode (height, width, channels) pixels, losslessly (deflate with a horizontal predictor).
 
-    One channel is grey, three are RGB, four RGB with straight alpha.
+    One channel is grey, three are RGB, four RGB with straight alpha. ``resolution`` is in pixels per inch.
     """
     height, width, channels = pixels.shape
     bits = pixels.dtype.itemsize * 8
@@ -51,8 +57,12 @@ def encode_tiff(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], profile:
     if profile:
         entries.append((34675, _UNDEFINED, profile))
 
+    if resolution:
+        ratio = struct.pack("<2I", round(min(resolution, 2**20) * 1000), 1000)
+        entries += [(282, _RATIONAL, ratio), (283, _RATIONAL, ratio), (296, _SHORT, _shorts([_INCHES]))]
+
     directory = struct.pack("<H", len(entries))
-    for tag, kind, data in entries:
+    for tag, kind, data in sorted(entries):
         directory += struct.pack("<HHI", tag, kind, len(data) // _WIDTHS[kind])
         if len(data) <= 4:
             directory += data.ljust(4, b"\0")

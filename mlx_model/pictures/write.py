@@ -22,9 +22,11 @@ from mlx_model.request import Picture, RequestError
 KINDS: Final = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
 ATTACHMENT: Final = b"acIN"
 """Our PNG chunk for embedded inputs: ancillary, private, and void once another program changes the pixels."""
-_LONGEST: Final = {"png": 2**20, "tiff": 2**20, "webp": 16383, "jpeg": 65500}
+LONGEST: Final = {"png": 2**20, "tiff": 2**20, "webp": 16383, "jpeg": 65500, "avif": 65536}
 _JPEG_XMP_BYTES: Final = 65502
 _JPEG_QUALITY: Final = 95
+_AVIF_QUALITY: Final = 85
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCHES = 282, 283, 296, 2
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class Metadata:
     """What is written beside the pixels.
 
     ``texts`` are PNG text chunks by keyword; ``xmp`` goes into every kind of file; ``attachments`` are whole PNG
-    files (only a PNG holds them).
+    files (only a PNG holds them). ``resolution`` is in pixels per inch.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     xmp: str = ""
     attachments: Sequence[bytes] = ()
+    resolution: float | None = None
 
 
 def kind_of(path: Path) -> str:
@@ -72,8 +75,8 @@ def check_writable(path: Path, size: tuple[int, int] | None = None) -> None:
             the name cannot be one.
     """
     kind = kind_of(path)
-    if size and max(size) > _LONGEST[kind]:
-        raise RequestError(f"{path.suffix} files hold at most {_LONGEST[kind]} pixels a side; write PNG or TIFF")
+    if size and max(size) > LONGEST[kind]:
+        raise RequestError(f"{path.suffix} files hold at most {LONGEST[kind]} pixels a side; write PNG or TIFF")
     if is_folder(path):
         raise RequestError(f"cannot write {path}: it is a folder")
     try:
@@ -88,16 +91,19 @@ def check_writable(path: Path, size: tuple[int, int] | None = None) -> None:
     write_whole(path, b"", keep=False)
 
 
-def encode_picture(kind: str, picture: Picture, metadata: Metadata | None = None) -> bytes:
+def encode_picture(
+    kind: str, picture: Picture, metadata: Metadata | None = None, quality: int | None = None
+) -> bytes:
     """Encode a picture with its profile; an opaque alpha channel is left out, and grey stays one channel.
 
-    PNG, TIFF and WebP are lossless. :func:`losses` says what is lost otherwise.
+    ``kind`` is "png", "tiff", "webp", "jpeg" or "avif". PNG and TIFF are lossless, WebP as well unless a ``quality``
+    (1 to 100) is given. :func:`losses` says what is lost otherwise.
     """
     metadata = metadata or Metadata()
     if kind == "png":
         return _encode_png(picture, metadata)
     if kind == "tiff":
-        return encode_tiff(_channels(picture), picture.profile, metadata.xmp.encode())
+        return encode_tiff(_channels(picture), picture.profile, metadata.xmp.encode(), metadata.resolution)
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -105,17 +111,26 @@ def encode_picture(kind: str, picture: Picture, metadata: Metadata | None = None
         alpha = pixels[..., 3:].astype(np.uint32)
         pixels = ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     image = Image.fromarray(pixels[..., :3] if kind == "jpeg" or _opaque(pixels) else pixels)
-    xmp = metadata.xmp.encode()
+    xmp, profile = metadata.xmp.encode(), picture.profile
     file = io.BytesIO()
     if kind == "jpeg":
         xmp = xmp if len(xmp) < _JPEG_XMP_BYTES else b""
+        held = {"dpi": (min(round(metadata.resolution), 65535),) * 2} if metadata.resolution else {}
+        quality = _JPEG_QUALITY if quality is None else quality
+        image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True, icc_profile=profile, xmp=xmp, **held)
+        return file.getvalue()
+    held = {"exif": _resolution_exif(metadata.resolution)} if metadata.resolution else {}
+    if kind == "avif":
+        quality = _AVIF_QUALITY if quality is None else quality
         image.save(
-            file, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True, icc_profile=picture.profile, xmp=xmp
+            file, "AVIF", quality=quality, subsampling="4:4:4", speed=7, icc_profile=profile or b"", xmp=xmp, **held
+        )
+    elif quality is None:
+        image.save(
+            file, "WEBP", lossless=True, exact=True, quality=60, method=4, icc_profile=profile or b"", xmp=xmp, **held
         )
     else:
-        image.save(
-            file, "WEBP", lossless=True, exact=True, quality=60, method=4, icc_profile=picture.profile or b"", xmp=xmp
-        )
+        image.save(file, "WEBP", quality=quality, method=4, icc_profile=profile or b"", xmp=xmp, **held)
     return file.getvalue()
 
 
@@ -175,9 +190,18 @@ def _encode_png(picture: Picture, metadata: Metadata) -> bytes:
     if metadata.xmp:
         chunks += png.text_chunk("XML:com.adobe.xmp", metadata.xmp)
     chunks += b"".join(png.chunk(ATTACHMENT, whole) for whole in metadata.attachments)
+    if metadata.resolution:
+        chunks = png.resolution_chunk(metadata.resolution) + chunks
     if picture.profile:
         chunks = png.profile_chunk(picture.profile) + chunks
     return png.with_chunks(file.tobytes(), chunks)
+
+
+def _resolution_exif(resolution: float) -> Image.Exif:
+    exif = Image.Exif()
+    exif[_X_RESOLUTION] = exif[_Y_RESOLUTION] = round(resolution, 3)
+    exif[_RESOLUTION_UNIT] = _INCHES
+    return exif
 
 
 def _channels(picture: Picture) -> Pixels:
