@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
 from mlx_model.conditioning.colour import into_srgb
 from mlx_model.pictures.recipe import SavedRecipe, metadata_for, recipe_from_json
 from mlx_model.pictures.write import LONGEST, Metadata, encode_picture
 from mlx_model.request import Picture, RequestError
-from numpy.typing import NDArray
-from PIL import Image, ImageCms
 
 from .compose import compose_layers
 from .description import MAX_PIXELS, plain

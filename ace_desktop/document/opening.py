@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mlx_model.places import is_file, is_folder, reason
 
-from .errors import DocumentError
-from .openraster_read import Warn, ignore, read_openraster
+from .errors import DocumentError, Warn, ignore
+from .openraster_read import read_openraster
 from .pictures import picture_document
 from .state import State
 

@@ -17,14 +17,13 @@ from typing import Any, Final
 
 from .archive import MAX_BYTES, Archive
 from .description import MAX_PIXELS, check_ids, restored, whole
-from .errors import DocumentError
+from .errors import DocumentError, Warn, ignore
 from .openraster_stack import IMAGE_ATTRIBUTES, KEPT, OPERATORS, Element, read_elements
 from .openraster_write import DOCUMENT, FORMAT, MERGED, MIMETYPE, PLANES, STACK, THUMBNAIL
 from .plane import Plane
 from .plane_png import decode_png, png_size
 from .state import GroupLayer, Layer, RasterLayer, State, new_id, walk
 
-Warn = Callable[[str], None]
 _TEXT_BYTES: Final = 2**26
 _PNG_BYTES: Final = 2**31
 _BESIDE_PIXELS: Final = 2**24
@@ -33,10 +32,6 @@ _LAYER_ATTRIBUTES: Final = frozenset(
     {"name", "opacity", "visibility", "composite-op", "edit-locked", "src", "x", "y"}
 )
 _IMAGE_ATTRIBUTES: Final = frozenset({"version", "w", "h", "xres", "yres"})
-
-
-def ignore(_sentence: str) -> None:
-    """Let a warning pass."""
 
 
 def read_openraster(path: Path, warn: Warn = ignore) -> State:
@@ -51,9 +46,13 @@ def read_openraster(path: Path, warn: Warn = ignore) -> State:
     except DocumentError:
         raise
     except MemoryError as error:
-        raise DocumentError(f"{path.name} is too large for the memory of this machine; close other documents") from error
+        raise DocumentError(
+            f"{path.name} is too large for the memory of this machine; close other documents"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError) as error:
-        raise DocumentError(f"{path.name} is damaged and cannot be read; use a copy, or open it in another program") from error
+        raise DocumentError(
+            f"{path.name} is damaged and cannot be read; use a copy, or open it in another program"
+        ) from error
     finally:
         archive.close()
 
@@ -71,7 +70,9 @@ class _Pictures:
         width, height, bits = png_size(data)
         size = width * height * (8 if bits == 16 else 4)
         if not 0 < width * height <= MAX_PIXELS or size > self.left:
-            raise DocumentError(f"{self.archive.name} holds more pixels than can be read; scale it down where it was made")
+            raise DocumentError(
+                f"{self.archive.name} holds more pixels than can be read; scale it down where it was made"
+            )
         self.left -= size
         self.used.add(source)
         pixels, self.profiles[source] = decode_png(data)
@@ -118,7 +119,7 @@ def _ours(archive: Archive) -> dict[str, Any] | None:
 def _unchanged(ours: Mapping[str, Any], stack: bytes, archive: Archive) -> bool:
     entries = archive.entries
     return ours["stack"] == hashlib.sha256(stack).hexdigest() and all(
-        name in entries and entries[name].CRC == checksum for name, checksum in ours["checksums"].items()
+        name in entries and checksum == entries[name].CRC for name, checksum in ours["checksums"].items()
     )
 
 
@@ -143,20 +144,24 @@ def _foreign(image: Element, pictures: _Pictures, warn: Warn) -> State:
         raise ValueError("no image")
     width, height = whole(int(image.attributes["w"]), 1), whole(int(image.attributes["h"]), 1)
     if width * height > MAX_PIXELS:
-        raise DocumentError(f"{pictures.archive.name} is {width}×{height}, more than can be opened; scale it down first")
+        raise DocumentError(
+            f"{pictures.archive.name} is {width}×{height}, more than can be opened; scale it down first"
+        )
     unknown: set[str] = set()
     stacks = [child for child in image.children if child.tag == "stack"]
     layers = _layers(stacks[0], 0, 0, pictures, unknown) if stacks else ()
     if unknown:
-        warn(f"shown as normal or left out of {pictures.archive.name}, being unknown here: {', '.join(sorted(unknown))}")
-    profiles = {profile for profile in pictures.profiles.values()}
+        warn(
+            f"unknown here, and shown as normal or left out of {pictures.archive.name}: {', '.join(sorted(unknown))}"
+        )
+    profiles = list(pictures.profiles.values())
     kept = {name: value for name, value in image.attributes.items() if name not in _IMAGE_ATTRIBUTES}
     return State(
         width=width,
         height=height,
         layers=layers,
         active=next((layer.id for layer in reversed(layers)), None),
-        profile=profiles.pop() if len(profiles) == 1 else next((p for p in pictures.profiles.values() if p), None),
+        profile=next((profile for profile in profiles if profile), None),
         resolution=_resolution(image.attributes.get("xres")),
         attachments={IMAGE_ATTRIBUTES: json.dumps(kept).encode()} if kept else {},
     )
@@ -232,5 +237,7 @@ def _pictures_of(ours: Mapping[str, Any] | None) -> set[str]:
 
 def _with_attachments(state: State, archive: Archive, used: set[str]) -> State:
     known = used | {"mimetype", STACK, DOCUMENT}
-    others = {name: archive.read(name) for name in archive.entries if name not in known and not name.startswith(PLANES)}
+    others = {
+        name: archive.read(name) for name in archive.entries if name not in known and not name.startswith(PLANES)
+    }
     return replace(state, attachments=MappingProxyType({**others, **state.attachments}))

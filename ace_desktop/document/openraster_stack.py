@@ -95,7 +95,10 @@ def kept_attributes(extra: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(kept, Mapping):
         return {}
     return {
-        name: value for name, value in kept.items() if isinstance(name, str) and _NAME.fullmatch(name) if isinstance(value, str)
+        name: value
+        for name, value in kept.items()
+        if isinstance(name, str) and _NAME.fullmatch(name)
+        if isinstance(value, str)
     }
 
 

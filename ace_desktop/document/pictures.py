@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from PIL import Image
+
 from mlx_model.pictures.read import read_bytes, read_picture
 from mlx_model.pictures.recipe import find_recipe
 from mlx_model.request import RequestError
-from PIL import Image
 
 from .errors import DocumentError
 from .plane import Plane
@@ -70,7 +71,7 @@ def _resolution(data: bytes) -> float:
                 dots = (exif.get(_X_RESOLUTION),)
                 if dots[0] and exif.get(_RESOLUTION_UNIT) == _CENTIMETRES:
                     dots = (float(dots[0]) * _CM_PER_INCH,)
-        value = float(dots[0] if dots else 0)
+        value = float((dots and dots[0]) or 0)
     except Exception:  # the pixels are read: what the header says beside them is not worth a refusal
         return _DEFAULT_RESOLUTION
     return value if math.isfinite(value) and 1 <= value <= 2**20 else _DEFAULT_RESOLUTION

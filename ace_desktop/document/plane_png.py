@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from mlx_model.pictures import png
 from mlx_model.pictures.read import read_picture
 from mlx_model.request import RequestError
-from numpy.typing import NDArray
 
 from .description import MAX_PIXELS
 from .errors import DocumentError
@@ -55,7 +56,9 @@ def encode_png(pixels: Pixels, profile: bytes | None = None, resolution: float |
     Raises:
         DocumentError: the encoder refuses (there is no memory left).
     """
-    coloured: NDArray[Any] = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
+    coloured: NDArray[Any] = (
+        cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
+    )
     # Runs alone compress photos better than the general way at this speed, and leave flat paint small.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     done, file = cv2.imencode(".png", coloured, options)

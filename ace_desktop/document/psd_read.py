@@ -12,16 +12,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from mlx_model.pictures.read import colour_space, read_bytes
-from mlx_model.request import RequestError
 from psd_tools import PSDImage
 from psd_tools.api import layers as psd
 from psd_tools.constants import BlendMode, ColorMode, Resource
 
+from mlx_model.pictures.read import colour_space, read_bytes
+from mlx_model.request import RequestError
+
 from .archive import MAX_BYTES
 from .description import MAX_PIXELS, check_depth, whole
-from .errors import DocumentError
-from .openraster_read import Warn, ignore
+from .errors import DocumentError, Warn, ignore
 from .plane import Pixels, Plane
 from .state import NOTHING, GroupLayer, Layer, RasterLayer, State
 
@@ -62,7 +62,9 @@ def read_psd(path: Path, warn: Warn = ignore) -> State:
     except DocumentError:
         raise
     except MemoryError as error:
-        raise DocumentError(f"{path.name} is too large for the memory of this machine; scale it down first") from error
+        raise DocumentError(
+            f"{path.name} is too large for the memory of this machine; scale it down first"
+        ) from error
     except Exception as error:  # the library raises anything on a damaged file
         raise DocumentError(
             f"{path.name} is damaged or of a kind that is not read; save it again in the program that made it"
@@ -214,6 +216,5 @@ def _clipped(layer: RasterLayer, base: RasterLayer) -> RasterLayer:
     if layer.mask is not None and layer.mask_enabled:
         alpha = (alpha.astype(np.uint32) * layer.mask.read(area) + 127) // 255
     mask = Plane.of(alpha.astype(np.uint8), area.x, area.y) if area else Plane(1)
-
 
     return replace(layer, mask=mask, mask_enabled=True)

@@ -1,4 +1,4 @@
-"""Documents as Photoshop files, through psd-tools: layers, groups, masks, modes, and the merged picture for others."""
+"""Documents as Photoshop files, through psd-tools: layers, groups, masks, modes and the merged picture."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def write_psd(path: Path, state: State) -> None:
     channels = merged[..., : 3 if opaque else 4].astype(merged.dtype.newbyteorder(">"), copy=False)
     record.image_data.set_data([channels[..., at].tobytes() for at in range(channels.shape[2])], record.header)
     if not opaque:
-        # Below zero: the fourth channel of the merged picture is its transparency (Photoshop File Formats, Layer info)
-        info = record.layer_and_mask_information.layer_info
-        info.layer_count = -abs(info.layer_count) if info is not None else 0
+        # Below zero: the merged picture's fourth channel is its transparency (Photoshop File Formats, Layer info).
+        info: Any = record.layer_and_mask_information.layer_info
+        info.layer_count = -abs(info.layer_count)
     save_file(path, record.write)
 
 

@@ -26,7 +26,7 @@ _YOUNGEST: Final = 60.0
 """Seconds: between making its file and locking it, a writer looks as if it were dead."""
 
 
-def save_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def save_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a new file, then put it in the place of the old one.
 
     Where a symbolic link stands, the file that it points to is replaced. The new file has the permissions of the old

@@ -114,7 +114,9 @@ def test_scaling_lets_no_hidden_colour_in() -> None:
 def test_conversion_to_srgb_changes_the_numbers_and_not_the_look() -> None:
     """Display P3's numbers become sRGB's, in 8 bits through LittleCMS and in 16 as closely."""
     shallow = State(width=40, height=30, layers=(raster((200, 100, 50, 255)),), profile=display_p3())
-    deep = replace(shallow, layers=(replace(raster((0, 0, 0, 0)), pixels=plain((51400, 25700, 12850, 65535), depth=16)),))
+    deep = replace(
+        shallow, layers=(replace(raster((0, 0, 0, 0)), pixels=plain((51400, 25700, 12850, 65535), depth=16)),)
+    )
     seen = flattened(shallow, Export("png", srgb=True))
     assert seen.profile is None
     assert seen.pixels[3, 3].tolist() != [200, 100, 50, 255]

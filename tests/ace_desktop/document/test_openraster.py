@@ -34,8 +34,15 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_document_comes_back_equal(tmp_path: Path, state: State, data: st.DataObject) -> None:
     """Pixels under no alpha, masks, empty layers, names no XML holds, settings, attached files: all of it."""
-    layers = [replace(x, name=data.draw(ANY_TEXT), locked=data.draw(st.booleans()),
-                      extra=data.draw(st.dictionaries(ANY_TEXT, JSON, max_size=2))) for x in state.layers]  # fmt: skip
+    layers = [
+        replace(
+            layer,
+            name=data.draw(ANY_TEXT),
+            locked=data.draw(st.booleans()),
+            extra=data.draw(st.dictionaries(ANY_TEXT, JSON, max_size=2)),
+        )
+        for layer in state.layers
+    ]
     state = replace(
         state,
         layers=(*layers, raster((0, 0, 0, 0))),
@@ -123,7 +130,8 @@ def png_of(colour: tuple[int, int, int, int], size: tuple[int, int] = (4, 4)) ->
 
 FOREIGN = """<?xml version='1.0'?><image xmlns:my="urn:my" version='0.0.3' w='8' h='6' my:zoom='2' lamp="on">
 <stack><layer name='top' src='data/t.png' x='2' y='-1' opacity='0.5' composite-op='svg:color-dodge' my:ink='x&lt;"'/>
-<filter/><stack name='g' x='1'><layer src='data/b.png' visibility='hidden' edit-locked='true'/></stack></stack></image>"""
+<filter/><stack name='g' x='1'><layer src='data/b.png' visibility='hidden' edit-locked='true'/></stack></stack>
+</image>"""
 
 
 def test_unknown_things_are_kept_and_written_back(tmp_path: Path) -> None:

@@ -121,7 +121,9 @@ def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
 def test_heic_gets_one_sentence_where_the_system_has_no_decoder(tmp_path: Path) -> None:
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
-    with pytest.raises(DocumentError, match="IMG_1.HEIC is a HEIC picture, which is read on macOS only; convert it"):
+    with pytest.raises(
+        DocumentError, match=r"IMG_1\.HEIC is a HEIC picture, which is read on macOS only; convert it"
+    ):
         open_document(path)
 
 

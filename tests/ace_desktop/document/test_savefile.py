@@ -33,7 +33,7 @@ save_file(Path(sys.argv[1]), write)
 """
 
 
-def put(data: bytes):  # noqa: ANN201
+def put(data: bytes):
     def write(file: BinaryIO) -> None:
         file.write(data)
 
@@ -88,6 +88,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_file_and_its_remains_go_la
         assert part.exists(), "a file in work is nobody's to remove"
         process.send_signal(signal.SIGKILL)
     assert path.read_bytes() == NEW
+    os.utime(part)
     save_file(path, put(OLD))
     assert part.exists(), "it is young: its writer may be about to lock it"
     os.utime(part, (0, 0))
@@ -169,7 +170,11 @@ def test_places_that_cannot_be(tmp_path: Path) -> None:
 
 def test_a_protected_file_is_not_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replacing needs no right to write to the file itself, so it is asked for."""
-    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def refuse(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(os, "access", refuse)
     with pytest.raises(DocumentError, match="write-protected"):
         save_file(path, put(NEW))
     assert path.read_bytes() == OLD
