@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mlx_model.pictures import png
 from mlx_model.pictures.read import read_picture
@@ -16,7 +14,7 @@ from mlx_model.request import RequestError
 from .description import MAX_PIXELS
 from .errors import DocumentError
 from .geometry import EMPTY, Rect
-from .plane import TILE, Pixels, Plane
+from .plane import TILE, Pixels, Plane, tile_rect
 
 _HEADER: Final = struct.Struct(">II2B")
 
@@ -26,8 +24,13 @@ def held_rect(plane: Plane) -> Rect:
 
     Unlike `Plane.content` it takes in colours that lie hidden under no alpha.
     """
-    found = EMPTY
-    for (row, column), tile in plane.tiles.items():
+    found, bounds = EMPTY, plane.bounds
+    # Those at the edges first: most that lie between them need no look.
+    outer = sorted(plane.tiles, key=lambda index: not _at_edge(tile_rect(index), bounds))
+    for row, column in outer:
+        if tile_rect((row, column)) in found:
+            continue
+        tile = plane.tiles[row, column]
         held = (tile != plane.default).any(2)
         rows, columns = np.flatnonzero(held.any(1)), np.flatnonzero(held.any(0))
         if len(rows):
@@ -36,8 +39,23 @@ def held_rect(plane: Plane) -> Rect:
     return found
 
 
+def _at_edge(tile: Rect, bounds: Rect) -> bool:
+    across = tile.x == bounds.x or tile.right == bounds.right
+    return across or tile.y == bounds.y or tile.bottom == bounds.bottom
+
+
 def read_held(plane: Plane, rect: Rect, name: str) -> Pixels:
     """Copy the pixels that a plane holds in its rectangle.
+
+    Raises:
+        DocumentError: it is too large for a picture.
+    """
+    check_held(rect, name)
+    return plane.read(rect)
+
+
+def check_held(rect: Rect, name: str) -> None:
+    """Refuse what could not be opened again.
 
     Raises:
         DocumentError: it is too large for a picture.
@@ -47,27 +65,6 @@ def read_held(plane: Plane, rect: Rect, name: str) -> Pixels:
             f"{name} reaches over {rect.area // 10**6} megapixels, more than the {MAX_PIXELS // 10**6} that a file"
             " holds; crop it to the picture first"
         )
-    return plane.read(rect)
-
-
-def encode_png(pixels: Pixels, profile: bytes | None = None, resolution: float | None = None) -> bytes:
-    """Encode pixels (h x w x 4, or x 1) quickly; `resolution` is in pixels per inch.
-
-    Raises:
-        DocumentError: the encoder refuses (there is no memory left).
-    """
-    coloured: NDArray[Any] = (
-        cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
-    )
-    # Runs alone compress photos better than the general way at this speed, and leave flat paint small.
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    done, file = cv2.imencode(".png", coloured, options)
-    if not done:
-        raise DocumentError("a picture could not be packed; close other documents and save again")
-    chunks = b"" if profile is None else png.profile_chunk(profile)
-    if resolution is not None:
-        chunks += png.resolution_chunk(resolution)
-    return png.with_chunks(file.tobytes(), chunks)
 
 
 def png_size(data: bytes) -> tuple[int, int, int]:

@@ -22,7 +22,6 @@ from .state import State
 _YOUNGEST: Final = 60.0
 """Seconds in which a journal that has no description yet may still get one."""
 _LONGEST_BLOB: Final = 2**31
-_THUMBNAIL_SIDE: Final = 256
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def thumbnail(item: Recoverable) -> Pixels:
     from .compose import compose  # the list itself needs no OpenCV
     from .openraster_write import thumbnail_of
 
-    return thumbnail_of(compose(recover(item)), _THUMBNAIL_SIDE)
+    return thumbnail_of(compose(recover(item)))
 
 
 def discard(item: Recoverable) -> None:

@@ -160,19 +160,41 @@ def test_unknown_things_are_kept_and_written_back(tmp_path: Path) -> None:
     assert image[0][0].get("composite-op") == "svg:color-dodge"
 
 
-def test_a_second_save_encodes_only_what_changed(tmp_path: Path) -> None:
-    """The PNGs of untouched layers are the very bytes of the first save."""
+def test_a_second_save_packs_only_the_bands_that_changed(tmp_path: Path) -> None:
+    """Three bands of each layer and of the merged picture: a dab changes one tile of one layer.
+
+    That tile reaches one row into the merged picture's next band, since its layer stands one pixel lower.
+    """
     path = tmp_path / "a.ora"
-    state = State(width=40, height=30, layers=tuple(raster((n, 0, 0, 255), name=str(n)) for n in range(3)))
+    layers = tuple(RasterLayer(pixels=Plane.of(noise(n, 300, 700)), name=str(n), x=n, y=n) for n in (0, 1))
+    state = State(width=300, height=700, layers=layers)
     first = write_openraster(path, state)
-    touched = replace(state.layers[1], pixels=plain((9, 9, 9, 255)))  # type: ignore[call-arg]
-    second = write_openraster(path, replace(state, layers=(state.layers[0], touched, state.layers[2])), first)
-    kept = [data for data in second.values() if any(data is old for old in first.values())]
-    assert len(kept) == 2
-    assert len(second) == 3
+    dabbed = replace(layers[1], pixels=layers[1].pixels.written(noise(9, 20, 20), 30, 300))
+    state = replace(state, layers=(layers[0], dabbed))
+    second = write_openraster(path, state, first)
+    kept = [band for band in second.bands.values() if any(band is old for old in first.bands.values())]
+    assert (len(second.bands), len(kept)) == (9, 6)
+    assert equal(read_openraster(path), state)
     saved = hashlib.sha256(path.read_bytes()).hexdigest()
-    write_openraster(path, replace(state, layers=(state.layers[0], touched, state.layers[2])))
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == saved
+    write_openraster(path, state)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == saved, "a save with and without help is the same"
+
+
+@given(states(), states(), st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_an_earlier_save_packed_never_shows_where_it_should_not(
+    tmp_path: Path, one: State, other: State, data: st.DataObject
+) -> None:
+    """Layers moved, hidden, blended, masked and exchanged: the file is the one that a save without help makes."""
+    layers = data.draw(st.permutations([*one.layers, *other.layers]))
+    changes = st.fixed_dictionaries({}, optional={
+        "x": st.integers(-9, 9), "opacity": st.floats(0, 1), "visible": st.booleans(), "mask_enabled": st.booleans(),
+        "mask": st.sampled_from([layer.mask for layer in layers]), "blend": st.sampled_from(("normal", "screen")),
+    })  # fmt: skip
+    later = replace(one, layers=tuple(replace(layer, **data.draw(changes)) for layer in layers))
+    write_openraster(tmp_path / "a.ora", later, write_openraster(tmp_path / "a.ora", one))
+    write_openraster(tmp_path / "b.ora", later)
+    assert (tmp_path / "a.ora").read_bytes() == (tmp_path / "b.ora").read_bytes()
 
 
 @pytest.mark.parametrize("missing", ["mimetype", "mergedimage.png", "Thumbnails/thumbnail.png"])
