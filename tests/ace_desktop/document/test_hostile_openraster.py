@@ -186,7 +186,7 @@ def opens_or_is_refused(data: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_damaged_bytes_open_or_are_refused(data: st.DataObject) -> None:
     """Bytes changed, cut out and cut off."""
     damaged = bytearray(saved())
@@ -197,7 +197,7 @@ def test_damaged_bytes_open_or_are_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_damaged_parts_in_a_sound_archive_open_or_are_refused(data: st.DataObject) -> None:
     """With right checksums, so that the damage reaches the readers of XML, JSON and PNG."""
     out = io.BytesIO()

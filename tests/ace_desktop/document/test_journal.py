@@ -44,7 +44,7 @@ def test_any_document_comes_back_equal(tmp_path: Path) -> None:
     """The second of two states, of which the first shares nothing with it."""
 
     @given(states(), states())
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     def check(first: State, second: State) -> None:
         second = replace(second, attachments=MappingProxyType({"a/b": b"x" * 1000, "empty": b""}), profile=b"any")
         journal = Journal(tmp_path, "a")
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_journal_opens_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
     journal = Journal(tmp_path, "a")
     journal.write(State(width=4, height=4, layers=(raster((1, 2, 3, 255)),), attachments={"a": b"b"}))

@@ -32,7 +32,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size
 
 
 @given(states(), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_document_comes_back_equal(tmp_path: Path, state: State, data: st.DataObject) -> None:
     """Pixels under no alpha, masks, empty layers, names no XML holds, settings, attached files: all of it."""
     layers = [
@@ -200,7 +200,7 @@ CHANGES: Mapping[str, Callable[[Layer], Layer]] = {
 
 @pytest.mark.parametrize("change", list(CHANGES))
 @given(states(), st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_an_earlier_save_packed_never_shows_where_it_should_not(
     tmp_path: Path, change: str, state: State, data: st.DataObject
 ) -> None:

@@ -32,7 +32,7 @@ def facts(layer: Layer) -> tuple[object, ...]:
 
 
 @given(states())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_layers_written_and_read_make_the_same_picture(tmp_path: Path, state: State) -> None:
     """Tree, names, modes, opacities (as 255ths), masks and offsets; 8-bit layers beside 16-bit ones become 16."""
     path = tmp_path / "a.psd"
@@ -137,7 +137,7 @@ def test_a_picture_larger_than_any_is_refused_by_its_header(tmp_path: Path) -> N
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_open_or_are_refused(tmp_path: Path, data: st.DataObject) -> None:
     """Nothing but a document or a DocumentError, and no words in the log."""
     path = tmp_path / "a.psd"
