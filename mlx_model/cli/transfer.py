@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from mlx_model.cli.report import Report, say_error
 from mlx_model.library.disk import size_text
-from mlx_model.library.errors import GatedRepository
+from mlx_model.library.errors import GatedRepository, TokenRefused
 from mlx_model.library.progress import Control, Meter, TransferProgress, Work
 from mlx_model.request import Cancelled, RequestError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 _TICK_SECONDS: Final = 0.25
+_LOGIN: Final = "  A token is entered with: ace models login\n"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def transferring(as_json: bool, gated_hint: str = "", *, steered: bool = True) -
             _tell_steps(report, error, gated_hint)
         else:
             report.error(str(error))
+            if isinstance(error, TokenRefused) and str(error).endswith("enter it"):
+                sys.stderr.write(_LOGIN)
         raise SystemExit(2) from None
     except (Cancelled, KeyboardInterrupt, SystemExit) as error:
         work.control.cancel()
@@ -86,8 +89,8 @@ def _tell_steps(report: Report, error: GatedRepository, hint: str) -> None:
     """Say how to get into a gated repository, and how to do without it."""
     report.event("steps", {"page": error.page, "steps": list(error.steps), "otherwise": hint or None})
     report.error(str(error))
-    lines = [f"  {number}. {step}" for number, step in enumerate(error.steps, 1)] + ([f"  {hint}"] if hint else [])
-    sys.stderr.write("\n".join(lines) + "\n")
+    steps = "".join(f"  {number}. {step}\n" for number, step in enumerate(error.steps, 1))
+    sys.stderr.write(steps + _LOGIN + (f"  {hint}\n" if hint else ""))
 
 
 def _tell(report: Report, as_json: bool, work: Work, ended: threading.Event) -> None:

@@ -93,7 +93,10 @@ class _Again(Exception):
 
 @dataclass
 class Hub:
-    """A connection to a hub; close it, or use it in a ``with``. Safe to use from several threads."""
+    """A connection to a hub; close it, or use it in a ``with``. Safe to use from several threads.
+
+    Nothing is opened, and no setting of a proxy is looked at, before something is asked for.
+    """
 
     token: Token | None = None
     endpoint: str = field(default_factory=endpoint_from_environment)
@@ -101,12 +104,7 @@ class Hub:
     on_wait: Callable[[str | None], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        timeout = httpx2.Timeout(self.pace.timeout)
-        limits = httpx2.Limits(max_connections=self.pace.parallel + 2)
-        try:
-            self._client = httpx2.Client(timeout=timeout, limits=limits, headers={"Accept-Encoding": "identity"})
-        except (ValueError, ImportError, httpx2.InvalidURL) as error:
-            raise LibraryError(f"the proxy set in the environment cannot be used ({error})") from error
+        self._client: httpx2.Client | None = None
         self._lock = threading.Lock()
         self._links: dict[str, tuple[str, float]] = {}
         self._versions: dict[str, str] = {}
@@ -120,7 +118,23 @@ class Hub:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.close()
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> httpx2.Client:
+        """Return what fetches contents, made when it is first needed."""
+        with self._lock:
+            if self._client is None:
+                timeout = httpx2.Timeout(self.pace.timeout)
+                limits = httpx2.Limits(max_connections=self.pace.parallel + 2)
+                headers = {"Accept-Encoding": "identity"}
+                try:
+                    self._client = httpx2.Client(timeout=timeout, limits=limits, headers=headers)
+                except (ValueError, ImportError, httpx2.InvalidURL) as error:
+                    raise LibraryError(f"the proxy set in the environment cannot be used ({error})") from error
+            return self._client
 
     # Metadata.
 
@@ -161,6 +175,7 @@ class Hub:
 
         def attempt() -> T:
             self._check_online()
+            self._connected()  # the hub's own client would say of a wrong proxy only that something is wrong
             try:
                 return question(api)
             except httpx2.TransportError as error:
@@ -206,15 +221,15 @@ class Hub:
 
     def _stream(self, file: RemoteFile, start: int, stop: int, take: Callable[[bytes], None]) -> None:
         """One request for a range, through the hub's redirects; hands over at most what was asked for."""
-        key = f"{file.repository}@{file.commit}/{file.path}"
+        client, key = self._connected(), f"{file.repository}@{file.commit}/{file.path}"
         with self._lock:
             link, until = self._links.get(key, ("", 0.0))
         url = link if time.monotonic() < until else self._address(file)
         for _ in range(_REDIRECTS):
-            request = self._client.build_request("GET", url, headers={"Range": f"bytes={start}-{stop - 1}"})
+            request = client.build_request("GET", url, headers={"Range": f"bytes={start}-{stop - 1}"})
             if self._is_ours(url) and self.token is not None:
                 request.headers["Authorization"] = f"Bearer {self.token.secret}"
-            response = self._client.send(request, stream=True, follow_redirects=False)
+            response = client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.is_redirect:
                     self._same_version(key, file, response.headers.get("X-Linked-Etag"))

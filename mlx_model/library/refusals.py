@@ -19,10 +19,13 @@ def refusal(status: int, headers: Mapping[str, str], what: str, token: Token | N
     if code == "GatedRepo":
         return _gated(repository, said, token, endpoint)
     if status == 401 and token is not None and "expired" in said.lower():
-        return TokenRefused(f"the token {token.origin} has expired; make a new one at {settings} and enter it")
+        return TokenRefused(
+            f"the token {token.origin} has expired; make a new one at {settings} and {_put_in_place(token)}"
+        )
     if status == 401 and token is not None and code != "RepoNotFound":
         return TokenRefused(
-            f"{hub} does not know the token {token.origin}; copy it again from {settings}, all of it, and enter it"
+            f"{hub} does not know the token {token.origin}; copy it again from {settings}, all of it, and "
+            f"{_put_in_place(token)}"
         )
     if status in (401, 404) and code != "EntryNotFound" and code != "RevisionNotFound":
         return NotOnHub(f"the repository {repository} is not (or no longer) on {hub}; choose another source")
@@ -43,13 +46,19 @@ def refusal(status: int, headers: Mapping[str, str], what: str, token: Token | N
     return LibraryError(f"{hub} refuses {what} with error {status}; try again later or choose another source")
 
 
+def _put_in_place(token: Token) -> str:
+    """Say what to do with a new token: one in the environment goes before one that is entered."""
+    variable = token.origin.removeprefix("in ")
+    return f"set {variable} to it" if variable.isupper() else "enter it"
+
+
 def _gated(repository: str, said: str, token: Token | None, endpoint: str) -> GatedRepository:
     """Tell the three steps into a repository whose licence has to be accepted."""
     page, settings = f"{endpoint}/{repository}", endpoint + "/settings/tokens"
     steps = (
         f"Open {page} and log in, or make an account.",
         "Read the licence there and accept it.",
-        f"Make a token that may read at {settings} and paste it here.",
+        f"Make a token that may read at {settings} and enter it.",
     )
     if token is None:
         message = f"{repository} wants its licence accepted and a token: open {page}, accept, and enter a token"

@@ -12,7 +12,7 @@ from mlx_model.library.download import download
 from mlx_model.library.errors import GatedRepository, LibraryError, NotOnHub, TokenRefused
 from mlx_model.library.hub import Hub
 from mlx_model.library.progress import Control
-from mlx_model.library.tokens import find_token, forget_token, keep_token
+from mlx_model.library.tokens import Token, find_token, forget_token, keep_token
 from mlx_model.request import Cancelled
 from tests.hub_server import Account, Fault, HubServer
 from tests.mlx_model.library.conftest import QUICK, REPOSITORY, MemoryKeychain, with_token
@@ -225,8 +225,23 @@ def test_a_proxy_of_the_environment_is_used(
     assert file.size == len(content)
     assert fetched == b'{"a": 1}', "contents come another way than what is said of them"
     close_session()
-    with pytest.raises(LibraryError, match="the proxy set in the environment cannot be used"):
-        Hub(endpoint="http://hub.invalid", pace=QUICK)
+    with Hub(endpoint="http://hub.invalid", pace=QUICK) as hub:  # as good as any until something is asked for
+        with pytest.raises(LibraryError, match="the proxy set in the environment cannot be used"):
+            hub.describe(REPOSITORY, ["x.safetensors"])
+        with pytest.raises(LibraryError, match="the proxy set in the environment cannot be used"):
+            hub.fetch(small, 0, small.size, fetched.extend, Control())
+
+
+def test_a_refused_token_of_the_environment_has_to_be_changed_there(server: HubServer) -> None:
+    """One that is entered would not be used: the environment goes first."""
+    server.add(REPOSITORY, {"x.safetensors": b"x" * 5000})
+    server.tokens[SECRET] = Account(expired=True)
+    with Hub(Token(SECRET, "in HF_TOKEN"), server.url, QUICK) as hub:
+        with pytest.raises(TokenRefused, match=r"the token in HF_TOKEN has expired; .* and set HF_TOKEN to it$"):
+            hub.describe(REPOSITORY, ["x.safetensors"])
+    with Hub(Token("hf_unknown_here", "in HF_TOKEN"), server.url, QUICK) as hub:
+        with pytest.raises(TokenRefused, match=r"all of it, and set HF_TOKEN to it$"):
+            hub.describe(REPOSITORY, ["x.safetensors"])
 
 
 def test_where_the_token_comes_from(monkeypatch: pytest.MonkeyPatch, keychain: MemoryKeychain) -> None:
