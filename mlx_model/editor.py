@@ -226,7 +226,9 @@ class Editor:
 
         start = noise(job.request.seed, (1, rows, columns, self.model.transformer.out_channels // 4))
         latent = denoise(velocity, start, levels, on_step)
-        return stages.target_of(latent, canvas), tuple(a.warning for a in adapters if a.warning)
+        return stages.target_of(latent, canvas), tuple(
+            warning for adapter in adapters for warning in adapter.warnings
+        )
 
     def _modulation(
         self,

@@ -149,7 +149,8 @@ class Parts:
     def _adapter(self, adapter: Adapter, tick: Tick) -> LoadedAdapter:
         path = self.adapter_path(adapter)
         if path not in self._adapters:
-            self._adapters[path] = read_adapter(path, self.config.transformer)
+            own = path.parent == self.folder / "adapters"
+            self._adapters[path] = read_adapter(path, self.config.transformer, comes_with_model=own)
             for updates in self._adapters[path].updates.values():
                 mx.eval([(update.down, update.up) for update in updates])
                 tick()

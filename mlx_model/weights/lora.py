@@ -4,6 +4,9 @@ Read are kohya's layout (``lora_unet_….lora_down``), PEFT's and diffusers' (``
 released names (``double_blocks.0.img_attn.qkv.lora_A``). The update of a layer is
 ``strength * alpha / rank * up @ down``; where no alpha is given it equals the rank. diffusers keeps q, k, v and a
 single block's MLP apart: each changes its own rows of the fused layer and is kept as small as it came.
+
+The layers of FLUX.1's models differ in ``img_in`` alone, which few LoRAs change; of the others only what their file
+says about itself (kohya's ``ss_…``, the Stability AI model specification's ``modelspec.…``) tells the base.
 """
 
 import json
@@ -27,6 +30,12 @@ _PARTS: Final = {
 }  # fmt: skip
 
 
+_BASE_KINDS: Final = ("modelspec.architecture", "ss_base_model_version")
+_BASE_NAME: Final = "ss_sd_model_name"
+_FILL_INPUTS, _FFT_INPUTS = 384, 448
+_BASE_BY_INPUTS: Final = {64: "FLUX.1 [dev]", _FILL_INPUTS: "FLUX.1 Fill [dev]", _FFT_INPUTS: "ACE++ FFT"}
+
+
 class LowRank(NamedTuple):
     """The update ``up @ down`` of a layer's rows from ``first`` on, scale included.
 
@@ -47,14 +56,14 @@ class LowRank(NamedTuple):
 class LoadedAdapter:
     """An adapter in memory: updates by released layer name, those of modulation layers included.
 
-    ``warning`` is a sentence for the person where a part of the file was left out. For another strength,
-    ``dataclasses.replace`` it and attach again.
+    ``warnings`` are sentences for the person: of a part of the file that was left out, of a base that is another or
+    cannot be told. For another strength, ``dataclasses.replace`` it and attach again.
     """
 
     name: str
     strength: float
     updates: Mapping[str, tuple[LowRank, ...]]
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -75,8 +84,12 @@ def read_adapter(
     strength: float = 1.0,
     name: str = "adapter",
     dtype: mx.Dtype = COMPUTE_TYPE,
+    *,
+    comes_with_model: bool = False,
 ) -> LoadedAdapter:
     """Read a LoRA from a safetensors file (then named after it), or from its tensors.
+
+    Of one that ``comes_with_model`` it is not asked which base it was made for.
 
     Raises:
         RequestError: the file cannot be read, or a key or a shape has no place in a transformer of these sizes.
@@ -86,7 +99,7 @@ def read_adapter(
         tensors, metadata = read_tensors_and_metadata(source)
         settings = _peft_settings(source, metadata)
     else:
-        tensors, settings = source, {}
+        tensors, settings, metadata = source, {}, {}
     shapes, places = linear_shapes(config), _places_by_any_name(config)
     layers: dict[str, dict[str, mx.array]] = defaultdict(dict)
     left_out = False
@@ -106,12 +119,11 @@ def read_adapter(
         parts[place.name].append(LowRank(update.down.astype(dtype), update.up.astype(dtype), update.first))
     if not parts:
         raise RequestError(f"the adapter {name} holds no update of the transformer")
-    return LoadedAdapter(
-        name,
-        strength,
-        {layer: tuple(updates) for layer, updates in parts.items()},
-        f"the adapter {name} also changes the text encoder; that part is left out" if left_out else None,
-    )
+    warnings = [f"the adapter {name} also changes the text encoder; that part is left out"] if left_out else []
+    if isinstance(source, Path) and not comes_with_model and "img_in" not in parts:
+        warnings += _about_base(name, metadata, config)
+    updates = {layer: tuple(updates) for layer, updates in parts.items()}
+    return LoadedAdapter(name, strength, updates, tuple(warnings))
 
 
 def adapter_bytes(path: Path, dtype: mx.Dtype = COMPUTE_TYPE) -> int:
@@ -204,6 +216,20 @@ def _peft_settings(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         raise RequestError(f"the settings of the adapter {path} cannot be read: {error}") from error
 
 
+def _about_base(name: str, metadata: Mapping[str, str], config: TransformerConfig) -> list[str]:
+    """Warn where a file says that it was made for another model, or does not say for which."""
+    told = {key: metadata.get(key, "").strip() for key in (*_BASE_KINDS, _BASE_NAME)}
+    told = {key: value for key, value in told.items() if value.isprintable() and value.lower() not in ("", "none")}
+    if not told:
+        return [f"the adapter {name} does not say which model it was made for, and its layers fit all of FLUX.1's"]
+    words = ", ".join(value[:80] for value in told.values())
+    kinds = [value.lower() for key, value in told.items() if key in _BASE_KINDS]
+    other = {_FFT_INPUTS: "fill", _FILL_INPUTS: "fft"}.get(config.in_channels)
+    if (kinds and not any("flux" in kind for kind in kinds)) or (other is not None and other in words.lower()):
+        return [f"the adapter {name} says that it was made for another model than this one: {words}"]
+    return []
+
+
 def _places_by_any_name(config: TransformerConfig) -> dict[str, Place]:
     """Index the layers by released and diffusers' names, with dots or with kohya's underscores."""
     shapes = linear_shapes(config)
@@ -222,6 +248,12 @@ def _without_prefix(layer: str) -> str:
     return layer
 
 
+def _made_for(place: Place, down: mx.array) -> str:
+    """Name the model that a LoRA of the first layer was made for, by its inputs."""
+    base = _BASE_BY_INPUTS.get(down.shape[-1]) if place.name == "img_in" and down.ndim == 2 else None
+    return f"; it was made for {base}" if base else ""
+
+
 def _update(
     adapter: str,
     layer: str,
@@ -238,7 +270,7 @@ def _update(
     if down.shape != (rank, shape[1]) or up.shape != (rows, rank) or not rank:
         raise RequestError(
             f"the adapter {adapter} does not fit this model: {layer} has {up.shape} x {down.shape}, "
-            f"the layer is {(rows, shape[1])}"
+            f"the layer is {(rows, shape[1])}{_made_for(place, down)}"
         )
     patterns: dict[str, float] = settings.get("alpha_pattern") or {}
     general = next((a for key, a in patterns.items() if f".{layer}".endswith(f".{key}")), settings.get("lora_alpha"))

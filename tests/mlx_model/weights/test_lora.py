@@ -297,7 +297,7 @@ def test_alpha_is_found_where_peft_keeps_it(settings: dict[str, object], scale: 
 
 def test_text_encoder_keys_are_left_out_with_one_warning() -> None:
     tensors = random_adapter(4, ("img_in",))
-    assert read_adapter(tensors, CONFIG).warning is None
+    assert read_adapter(tensors, CONFIG).warnings == ()
     for key in (
         "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight",
         "lora_te2_encoder_block_0_layer_0_SelfAttention_q.alpha",
@@ -305,7 +305,7 @@ def test_text_encoder_keys_are_left_out_with_one_warning() -> None:
     ):
         tensors[key] = mx.zeros((2, 8))
     adapter = read_adapter(tensors, CONFIG, name="style")
-    assert adapter.warning == "the adapter style also changes the text encoder; that part is left out"
+    assert adapter.warnings == ("the adapter style also changes the text encoder; that part is left out",)
     assert list(adapter.updates) == ["img_in"]
 
 
@@ -321,6 +321,41 @@ def test_text_encoder_keys_are_left_out_with_one_warning() -> None:
 def test_an_unknown_key_of_the_transformer_is_an_error_that_names_it(key: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(RequestError, match=f"unknown key {key}"):
         read_adapter(random_adapter(5, ("img_in",)) | {key: mx.zeros(shape)}, CONFIG)
+
+
+FFT_BASE = "the adapter x says that it was made for another model than this one: flux-1-dev/lora, flux1-fill-dev"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "channels", "says"),
+    [
+        ({}, 384, "the adapter x does not say which model it was made for, and its layers fit all of FLUX.1's"),
+        ({"ss_base_model_version": "None"}, 384, "does not say which model"),
+        ({"ss_base_model_version": "flux1"}, 384, None),
+        ({"modelspec.architecture": "Flux.1-dev/lora"}, 448, None),
+        ({"modelspec.architecture": "flux-1-dev/lora", "ss_sd_model_name": "flux1-fill-dev"}, 384, None),
+        ({"modelspec.architecture": "flux-1-dev/lora", "ss_sd_model_name": "flux1-fill-dev"}, 448, FFT_BASE),
+        ({"ss_sd_model_name": "ace_plus_fft.safetensors"}, 384, "another model than this one: ace_plus_fft"),
+        ({"ss_base_model_version": "chroma"}, 384, "another model than this one: chroma"),
+    ],
+)
+def test_the_base_of_an_adapter_is_told_by_its_file_or_by_nothing(
+    metadata: dict[str, str], channels: int, says: str | None, tmp_path: Path
+) -> None:
+    """Without ``img_in`` it fits Fill and FFT alike."""
+    mx.save_safetensors(str(tmp_path / "x.safetensors"), random_adapter(7, ("single_blocks.0.linear1",)), metadata)
+    config = replace(CONFIG, in_channels=channels)
+    warnings = read_adapter(tmp_path / "x.safetensors", config).warnings
+    assert len(warnings) == (0 if says is None else 1), warnings
+    assert says is None or says in warnings[0]
+    assert read_adapter(tmp_path / "x.safetensors", config, comes_with_model=True).warnings == ()
+
+
+def test_the_base_of_an_adapter_of_the_first_layer_is_known_by_its_inputs(tmp_path: Path) -> None:
+    mx.save_safetensors(str(tmp_path / "x.safetensors"), random_adapter(7, ("img_in",)))
+    assert read_adapter(tmp_path / "x.safetensors", CONFIG).warnings == ()
+    with pytest.raises(RequestError, match=r"the layer is \(64, 448\); it was made for FLUX.1 Fill \[dev\]$"):
+        read_adapter(tmp_path / "x.safetensors", replace(CONFIG, in_channels=448))
 
 
 def test_shapes_that_do_not_fit_and_halves_that_are_missing_are_named() -> None:
