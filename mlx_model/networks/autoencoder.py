@@ -221,8 +221,14 @@ class Decoder(nn.Module):
 
 
 def channels_last(tensors: Mapping[str, mx.array]) -> dict[str, mx.array]:
-    """Turn convolution weights (out, in, height, width), as released, into MLX's (out, height, width, in)."""
-    return {name: mx.transpose(t, (0, 2, 3, 1)) if t.ndim == 4 else t for name, t in tensors.items()}
+    """Turn convolution weights (out, in, height, width), as released, into MLX's (out, height, width, in).
+
+    Those of one pixel may be written as matrices (out, in), as diffusers has the attention's.
+    """
+    return {
+        name: mx.transpose(t, (0, 2, 3, 1)) if t.ndim == 4 else t[:, None, None, :] if t.ndim == 2 else t
+        for name, t in tensors.items()
+    }
 
 
 def _norm(channels: int) -> nn.GroupNorm:

@@ -57,6 +57,18 @@ def test_encoding_gives_the_authors_posterior_mean(golden: Golden) -> None:
     assert error <= LIMIT, f"encoder differs by {error:.2e}"
 
 
+def test_convolutions_of_one_pixel_may_be_written_as_matrices(golden: Golden) -> None:
+    """As diffusers writes the attention's."""
+    model, case, scale, shift = golden
+    weights = read_tensors(GOLDEN / "autoencoder.weights.safetensors")
+    matrices = {n: t.reshape(t.shape[:2]) for n, t in weights.items() if t.ndim == 4 and t.shape[2:] == (1, 1)}
+    assert any("attn_1.q" in name for name in matrices)
+    again = Autoencoder(model.config)
+    load_weights(again, channels_last(weights | matrices), dtype=mx.float32)
+    error = relative_error(scale * (again.encode(case["image"]) - shift), case["latent_mean_scaled"])
+    assert error <= LIMIT, f"encoder differs by {error:.2e}"
+
+
 def test_decoding_gives_the_authors_pixels(golden: Golden) -> None:
     model, case, scale, shift = golden
     error = relative_error(model.decode(case["latent_mean_scaled"] / scale + shift), case["decoded"])
