@@ -1,9 +1,11 @@
 """Room on the disk: asked for before a download, watched during it."""
 
 import errno
+import fcntl
+import os
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +31,18 @@ def require_room(folder: Path, needed: int, what: str, reserve: int = RESERVE) -
             f"{what} needs {size_text(needed + reserve)}, but only {size_text(free)} are free on the disk of "
             f"{folder}; make room, or set ACE_MODELS to a folder on another disk"
         )
+
+
+def force_out(*descriptors: int) -> None:
+    """Bring what was written to open files onto the disk, so that a power cut cannot take it.
+
+    On macOS ``fsync`` ends in the disk's own memory, which is emptied for all files together.
+    """
+    for descriptor in descriptors:
+        os.fsync(descriptor)
+    if descriptors and (command := getattr(fcntl, "F_FULLFSYNC", None)) is not None:
+        with suppress(OSError):  # a disk of the network, or one that does not know this
+            fcntl.fcntl(descriptors[-1], command)
 
 
 @contextmanager

@@ -8,14 +8,13 @@ finished file, mends a damaged one: only its bad pieces are fetched.
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from mlx_model.library.disk import require_room, size_text, writing
+from mlx_model.library.disk import force_out, require_room, size_text, writing
 from mlx_model.library.errors import Damaged
 from mlx_model.library.hub import Hub, RemoteFile
 from mlx_model.library.progress import Control, Meter, TransferProgress
@@ -187,7 +186,7 @@ class _Transfer:
         self._hash(digest, hashed, control)
         report(self._meter.now())
         with self._lock:
-            os.fsync(self._part.fileno())
+            force_out(self._part.fileno())
         return digest.hexdigest()
 
     def _spans(self, gap: Span) -> list[Span]:

@@ -1,13 +1,13 @@
 """A model folder's ``record.json``: what each of its files is, and where it came from."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from mlx_model.library.disk import force_out
 from mlx_model.library.download import FileRecord
 from mlx_model.library.errors import Damaged
 from mlx_model.library.folders import RECORD
@@ -172,7 +172,7 @@ def write_whole(path: Path, text: str) -> None:
     with fresh.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        force_out(file.fileno())
     fresh.replace(path)
 
 

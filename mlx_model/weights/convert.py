@@ -99,6 +99,7 @@ def convert_part(
 
     scales = _read_scales(files, planned)
     with WorkFiles(folder, part, planned.files, _identity(planned, files), len(files)) as work:
+        work.require_room()
         for index, file in enumerate(files):
             if not work.sources[index].ended:
                 _pass(index, file, planned, scales, work, step, sync_bytes)
@@ -158,6 +159,7 @@ def _pass(
             if unsynced >= sync_bytes:
                 work.note(index)
                 unsynced = 0
+                work.require_room()
             step(entry.stop - entry.start)
         state.checked = way.check()
         state.sha256, state.ended = way.sha256, True

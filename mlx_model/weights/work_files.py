@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from mlx_model.library.disk import writing
+from mlx_model.library.disk import force_out, require_room, writing
 from mlx_model.weights.plan import Output, PlannedFile
 
 _READ: Final = 4 << 20
 _SUFFIX: Final = ".converting"
+_SPARE: Final = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,15 @@ class WorkFiles:
     def note(self, index: int) -> None:
         """Force out what was written, and then what is known of the source ``index``."""
         with self._writing():
-            for descriptor in self._descriptors.values():
-                os.fsync(descriptor)
+            force_out(*self._descriptors.values())
             source = self.sources[index]
             self._append({"source": index, **vars(source)})
+
+    def require_room(self) -> None:
+        """Raise DiskFull, with the numbers, unless what is still to be written fits on the disk."""
+        here = sum(os.fstat(descriptor).st_blocks * 512 for descriptor in self._descriptors.values())
+        missing = sum(file.size for file in self._files) - here
+        require_room(self._folder, missing, f"the rest of the converted {self._title}", _SPARE)
 
     def forget(self, index: int) -> None:
         """Take a source as not read."""

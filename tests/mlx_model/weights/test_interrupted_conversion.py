@@ -1,6 +1,7 @@
 """A conversion appears whole or not at all, and goes on after a kill, a cancel or a cut with the same bytes."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import signal
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from mlx_model.library import disk
 from mlx_model.library.errors import Damaged, DiskFull
 from mlx_model.library.hub import Hub
 from mlx_model.library.progress import Control
 from mlx_model.library.tensor_files import LocalSource, RemoteSource, TensorFile
 from mlx_model.request import Cancelled
 from mlx_model.weights.config import QuantizationConfig
-from mlx_model.weights.convert import convert_part
+from mlx_model.weights.convert import Converted, convert_part
 from tests.hub_server import Fault, HubServer, running_hub
 from tests.known_answers import GOLDEN
 from tests.mlx_model.library.conftest import QUICK, REPOSITORY
@@ -235,7 +237,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mlx_model.library.tensor_files import LocalSource, TensorFile
-from mlx_model.weights.convert import convert_part
+from mlx_model.weights.convert import Converted, convert_part
 from tests.mlx_model.weights.sources import FOUR_BITS, golden_model
 
 source, folder, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
@@ -305,6 +307,46 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_is_done(tmp_path: Path, monkey
     again = Watched(TRANSFORMER)
     require_described(convert_part("transformer", [TensorFile(again)], tmp_path, FFT, FOUR_BITS), tmp_path)
     assert again.starts[0] > 100_000
+
+
+def test_room_for_the_rest_is_asked_for_before_and_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up because of someone else: it is not written full to the last byte."""
+    left = [1 << 30]
+    monkeypatch.setattr(disk, "free_bytes", lambda _: left[0])
+
+    def fill(done: int, total: int) -> None:
+        left[0] = (16 << 20) + 1000 if done > total // 2 else left[0]
+
+    def convert(source: LocalSource) -> Converted:
+        file = TensorFile(source)
+        return convert_part("transformer", [file], tmp_path, FFT, FOUR_BITS, report=fill, sync_bytes=100_000)
+
+    with pytest.raises(DiskFull, match=r"the rest of the converted transformer needs .*, but only 16.8 MB are free"):
+        convert(LocalSource(TRANSFORMER))
+    again = Watched(TRANSFORMER)
+    with pytest.raises(DiskFull, match="the rest of the converted transformer"):
+        convert(again)
+    assert again.starts == []
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 1 << 30)
+    require_described(convert(again), tmp_path)
+    assert again.starts[0] > TRANSFORMER.stat().st_size // 2
+
+
+def test_what_is_noted_is_on_the_disk_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command that macOS has for it; a disk that does not know it is written all the same."""
+    told: list[int] = []
+
+    def command(descriptor: int, number: int) -> None:
+        told.append(number)
+        os.fstat(descriptor)
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", command)
+    require_described(convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS), tmp_path)
+    assert set(told) == {51}
 
 
 # From the hub.
