@@ -23,6 +23,11 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def is_of_the_finder(path: Path) -> bool:
+    """Whether macOS made a file by itself: the Finder's notes, and what other disks keep beside a file for it."""
+    return path.name == ".DS_Store" or path.name.startswith("._")
+
+
 def home_expanded(path: str) -> Path:
     """Put the home folder in the place of ``~``; of a user who does not exist, it stays as it is."""
     return Path(os.path.expanduser(path))  # noqa: PTH111

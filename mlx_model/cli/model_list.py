@@ -12,7 +12,7 @@ from rich.table import Table
 from mlx_model.cli.report import reporting
 from mlx_model.library.catalogue import Catalogue, disk_bytes, download_bytes, load_catalogue, models_of
 from mlx_model.library.disk import size_text
-from mlx_model.library.folders import INSTALLING, installed_models, models_folder
+from mlx_model.library.folders import INSTALLING, RECORD, installed_models, models_folder
 from mlx_model.library.recommendation import Recommendation, memory_bytes, recommended
 from mlx_model.places import exists
 
@@ -66,6 +66,8 @@ def _rows(catalogue: Catalogue) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for model in models_of(catalogue):
         family = model.family
+        headless = model.name not in here and exists(models_folder() / model.name / RECORD)
+        problem = here[model.name].problem if model.name in here else "it has no config.json" if headless else None
         rows.append(
             {
                 "model": model.name,
@@ -79,9 +81,9 @@ def _rows(catalogue: Catalogue) -> list[dict[str, Any]]:
                 "disk": disk_bytes(catalogue, model),
                 "memory": model.memory,
                 "memory_small": model.memory_small,
-                "installed": model.name in here,
+                "installed": model.name in here or headless,
                 "half_made": exists(models_folder() / (model.name + INSTALLING)),
-                "problem": here[model.name].problem if model.name in here else None,
+                "problem": problem,
             }
         )
     listed = {row["model"] for row in rows}

@@ -1,10 +1,10 @@
 """The work of ``ace models``: install, import, check, mend, remove and export models, log in and out."""
 
-import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -26,6 +26,11 @@ from mlx_model.library.released_files import Found, Search, missing_parts, searc
 from mlx_model.library.supply import Choice, can_do_without_account
 from mlx_model.library.tokens import Token, checked_token, find_token, forget_token, keep_token
 from mlx_model.library.upkeep import installed_folder, remove, repair, verify, verify_sources
+
+_AGAIN: Final = (
+    "note: the sources of {} were read in more than one go, so their sha256 was not compared; --full reads them again"
+)
+_NEVER: Final = "note: of {} there is no sha256 of the sources that could have been compared"
 
 
 def convert(*given: Any, **named: Any) -> Conversion:
@@ -77,10 +82,10 @@ def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool
             for one in found.found:
                 facts = {"family": family, "part": one.part, "layout": one.layout, "precision": one.precision}
                 report.event("found", {**facts, "size": one.size, "files": [str(f.path) for f in one.files]})
-        passed_over = {path: why for found in searches.values() for path, why in found.passed_over}
+        passed_over = _passed_over(searches)
         for file, why in passed_over.items():
             report.event("passed_over", {"file": str(file), "text": why})
-        report.say(*_search_in_words(searches))
+        report.say(*_search_in_words(searches, passed_over))
         if model is None:
             raise LibraryError(_what_could_be_made(catalogue, searches, path))
         supplies = supplies_from(catalogue, model, searches[model.family_name].found)
@@ -110,15 +115,17 @@ def verify_model(name: str, *, full: bool, as_json: bool) -> None:
         _tell_findings(transfer.report, findings)
         if findings:
             raise LibraryError(f"{name} is damaged ({_count(findings)}); mend it with: ace models repair {name}")
-        files, unchecked = len(list(record.files)), [part.part for part in record.parts if not part.digests_checked]
-        note = (
-            f"note: the sources of {', '.join(unchecked)} were read in more than one go or had no digest, so it was "
-            "not compared; --full reads them again"
-        )
+        files, unchecked = len(list(record.files)), [part for part in record.parts if not part.digests_checked]
+        again = [part.part for part in unchecked if any(source.remote is not None for source in part.sources)]
+        never = [part.part for part in unchecked if part.part not in again]
+        notes = [
+            *([_AGAIN.format(", ".join(again))] if again and not full else []),
+            *([_NEVER.format(", ".join(never))] if never else []),
+        ]
         transfer.done(
-            {"model": name, "files": files, "bytes": record.size, "unchecked": unchecked},
+            {"model": name, "files": files, "bytes": record.size, "unchecked": [part.part for part in unchecked]},
             f"{name} is whole: {files} files, {size_text(record.size)}, all as recorded",
-            *([note] if unchecked and not full else []),
+            *notes,
         )
 
 
@@ -221,6 +228,7 @@ def _tell_installed(transfer: Transfer, order: Order, record: Record) -> None:
     transfer.done(
         {"model": record.name, "folder": str(order.folder), "bytes": record.size, "parts": parts},
         f"{record.name} is installed in {order.folder} ({size_text(record.size)})",
+        f'it paints with: ace edit PICTURE "INSTRUCTION" --model {record.name}',
     )
 
 
@@ -234,16 +242,17 @@ def _count(findings: Sequence[Finding]) -> str:
     return "1 file" if len(findings) == 1 else f"{len(findings)} files"
 
 
-def _search_in_words(searches: dict[str, Search]) -> list[str]:
-    lines = [
-        line
-        for found in searches.values()
-        for line in [
-            *(_found_in_words(one) for one in found.found),
-            *(f"{path} {why}" for path, why in found.passed_over),
-        ]
-    ]
-    return list(dict.fromkeys(lines))
+def _passed_over(searches: dict[str, Search]) -> dict[Path, str]:
+    """List the files that no family has a use for."""
+    used = {file.path for found in searches.values() for one in found.found for file in one.files}
+    return {
+        path: why for found in searches.values() for path, why in found.passed_over if path.absolute() not in used
+    }
+
+
+def _search_in_words(searches: dict[str, Search], passed_over: dict[Path, str]) -> list[str]:
+    found = dict.fromkeys(_found_in_words(one) for found in searches.values() for one in found.found)
+    return [*found, *(f"{path} {why}" for path, why in passed_over.items())]
 
 
 def _found_in_words(found: Found) -> str:
@@ -263,4 +272,4 @@ def _what_could_be_made(catalogue: Catalogue, searches: dict[str, Search], path:
     ]
     if not names:
         return f"no transformer of ACE++ or FLUX.1 Fill was found in {path}; give the folder that holds its files"
-    return f"say which model to make of it, for example: ace models import {json.dumps(str(path))} {names[0]}"
+    return f"say which model to make of it, for example: ace models import {shlex.quote(str(path))} {names[0]}"

@@ -1,5 +1,6 @@
 """Write a model as a folder that can be published: our files, and a model card with licence, sources and digests."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mlx_model.library.progress import Work
 from mlx_model.library.record import Record, write_whole
 from mlx_model.library.safe_paths import inside
 from mlx_model.library.upkeep import verify
+from mlx_model.places import is_file, is_of_the_finder
 from mlx_model.weights.config import ModelConfig
 
 CARD = "README.md"
@@ -24,7 +26,11 @@ def export(folder: Path, record: Record, target: Path, catalogue: Catalogue, wor
     Raises:
         LibraryError: the model is damaged, or the folder is not empty or cannot be written.
     """
-    if target.exists() and any(target.iterdir()):
+    if is_file(target):
+        raise LibraryError(f"{target} is a file; give a new folder to export into")
+    with writing(target, record.name):
+        taken = target.exists() and any(not is_of_the_finder(path) for path in target.iterdir())
+    if taken:
         raise LibraryError(f"{target} is not empty; give a new folder to export into")
     if findings := verify(folder, record, work):
         raise LibraryError(
@@ -96,4 +102,5 @@ def _licence_tags(licences: list[Licence]) -> list[str]:
     if len(licences) != 1:
         return []
     licence = licences[0]
-    return ["license: other", f"license_name: {licence.name}", f"license_link: {licence.page}"]
+    name = re.sub("[^a-z0-9.]+", "-", licence.name.lower()).strip("-")  # the hub takes no other characters
+    return ["license: other", f"license_name: {name}", f"license_link: {licence.page}"]

@@ -64,7 +64,7 @@ def find_model(name: str | None = None, home: Path | None = None) -> Path:
     A path counts from ``home``, which is the current folder unless it is given.
 
     Raises:
-        RequestError: there is no such model; the sentence lists those that there are.
+        RequestError: there is no such model, or not all of it; the sentence says what to do.
     """
     name = DEFAULT_MODEL if name is None else name
     for folder in _model_folders():
@@ -73,9 +73,25 @@ def find_model(name: str | None = None, home: Path | None = None) -> Path:
     path = (home or Path()) / home_expanded(name)
     if name and is_file(path / "config.json"):
         return path
+    if is_plain_name(name):
+        require_whole(models_folder(), name)
     known = ", ".join(model.name for model in installed_models())
     there = f"there are: {known}" if known else f"none is installed in {models_folder()}"
-    raise RequestError(f'there is no model "{name}"; {there}')
+    raise RequestError(f'there is no model "{name}"; {there}; `ace models list` shows what can be installed')
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name can be that of a folder of a model, and no path."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def require_whole(models: Path, name: str) -> None:
+    """Raise RequestError, saying how to go on, where only a part of a model is in the folder of models."""
+    if is_file(models / name / RECORD):
+        if not is_file(models / name / "config.json"):
+            raise RequestError(f"{name} is damaged (it has no config.json); mend it with: ace models repair {name}")
+    elif is_folder(models / (name + INSTALLING)):
+        raise RequestError(f"{name} is only begun; go on with: ace models install {name}")
 
 
 def model_digest(folder: Path) -> str:

@@ -34,13 +34,15 @@ from mlx_model.library.errors import LibraryError
 from mlx_model.library.supply import LocalFile, Supply
 from mlx_model.library.tensor_entry import TensorEntry
 from mlx_model.library.tensor_files import LocalSource, TensorFile
-from mlx_model.places import exists, is_file
+from mlx_model.places import exists, is_file, is_of_the_finder
 from mlx_model.weights.config import AutoencoderConfig
 
 _SHARD: Final = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.safetensors")
 _PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
 _DRAW_THINGS: Final = b"SQLite format 3\0"
-_SKIPPED_FOLDERS: Final = frozenset({".locks", "blobs", ".git", "__pycache__", "node_modules"})
+_SKIPPED_FOLDERS: Final = frozenset(
+    {".locks", "blobs", ".git", "__pycache__", "node_modules", ".Trash", ".Trashes", "$RECYCLE.BIN"}
+)
 _FULL: Final = frozenset({"BF16", "F16", "F32", "F64"})
 _TOKENIZER_BYTES: Final = 64 << 20
 _T5_SPARE: Final = 100
@@ -172,7 +174,8 @@ def _files(path: Path) -> Iterator[Path]:
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
-        yield from (Path(folder) / name for name in sorted(names) if is_file(Path(folder) / name))
+        paths = [Path(folder) / name for name in sorted(names)]
+        yield from (path for path in paths if not is_of_the_finder(path) and is_file(path))
 
 
 def _take(

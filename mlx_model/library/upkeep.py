@@ -19,7 +19,7 @@ from mlx_model.library.disk import writing
 from mlx_model.library.download import FileRecord, unharmed
 from mlx_model.library.download import repair as mend
 from mlx_model.library.errors import Damaged, LibraryError
-from mlx_model.library.folders import INSTALLING, RECORD
+from mlx_model.library.folders import INSTALLING, RECORD, is_plain_name
 from mlx_model.library.hub import Hub
 from mlx_model.library.install import CONFIG_PART, made_file, make_part
 from mlx_model.library.linking import bytes_freed, link_or_copy, set_apart
@@ -30,7 +30,7 @@ from mlx_model.library.record import Finding, PartRecord, Record, records_in
 from mlx_model.library.safe_paths import inside
 from mlx_model.library.supply import LocalFile, Origin, Supply
 from mlx_model.library.tensor_files import RemoteSource, TensorFile
-from mlx_model.places import exists, is_file, is_folder
+from mlx_model.places import exists, is_file, is_folder, is_of_the_finder
 from mlx_model.weights.config import ModelConfig
 
 
@@ -50,8 +50,9 @@ def installed_folder(models: Path, name: str) -> Path:
         LibraryError: there is none of that name, or it was not installed by this program.
     """
     folder = models / name
-    plain = name not in ("", ".", "..") and "/" not in name and "\0" not in name
-    if not plain or not is_file(folder / RECORD):
+    if not is_plain_name(name) or not is_file(folder / RECORD):
+        if is_plain_name(name) and is_folder(models / (name + INSTALLING)):
+            raise LibraryError(f"{name} is only begun; go on with: ace models install {name}")
         there = sorted(record.name for path, record in records_in(models) if not path.name.endswith(INSTALLING))
         known = f"there are: {', '.join(there)}" if there else f"none is there in {models}"
         raise LibraryError(f'no model "{name}" was installed by `ace models`; {known}')
@@ -165,7 +166,9 @@ def remove(models: Path, name: str, work: Work) -> Removed:
         for path in [*sorted(ours, key=lambda path: path.name != "config.json"), folder / RECORD]:
             path.unlink(missing_ok=True)
         for path in sorted(folder.rglob("*"), reverse=True):
-            if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            if is_of_the_finder(path) and is_file(path):
+                path.unlink(missing_ok=True)
+            elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
                 path.rmdir()
         left = tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()))
         if not left:

@@ -132,8 +132,8 @@ def plan(
     found = _by_name(entries)
     layout = recognise(found)
     if layout is None or part not in layout.parts:
-        holds = f"a {_words(layout.parts[0])} in the layout of {layout.name}" if layout else "nothing that is known"
-        raise LibraryError(f"the files hold {holds}, and no {_words(part)}; choose other files")
+        holds = f", but a {_words(layout.parts[0])} in the layout of {layout.name}" if layout else " that is known"
+        raise LibraryError(f"the files hold no {_words(part)}{holds}; choose other files")
     files = part_tensors(part, config, entries)
     shapes = {name: shape for tensors in files.values() for name, shape in tensors.items()}
     places = with_twin(layout, layout.places(shapes, config), found)

@@ -20,6 +20,19 @@ def test_a_path_counts_from_the_folder_that_is_given(
         find_model(tiny_model.name)
 
 
+def test_a_part_of_a_model_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACE_MODELS", str(tmp_path))
+    (tmp_path / "big-4bit.installing").mkdir()
+    with pytest.raises(RequestError, match="big-4bit is only begun; go on with: ace models install big-4bit"):
+        find_model("big-4bit")
+    (tmp_path / "big-4bit.installing").rename(tmp_path / "big-4bit")
+    (tmp_path / "big-4bit" / "record.json").write_text("{}")
+    with pytest.raises(RequestError, match=r"big-4bit is damaged \(it has no config.json\); mend it with: ace"):
+        find_model("big-4bit")
+    with pytest.raises(RequestError, match="there is no model"):
+        find_model("../" + tmp_path.name + "/big-4bit")
+
+
 @pytest.mark.parametrize(
     "name", ["m" * 300, "a/" + "m" * 300, "locked/m", "m\0", "\udcb0", "~nobody-of-that-name/m", ""]
 )

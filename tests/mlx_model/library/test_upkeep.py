@@ -254,7 +254,7 @@ def test_an_export_can_be_published_and_installed_from_there(
     export(models / NAME, record, target, catalogue, Work())
     card = (target / "README.md").read_text()
     assert card.startswith("---\n")
-    assert "license_name: FLUX.1 [dev] Non-Commercial License" in card
+    assert "license_name: flux.1-dev-non-commercial-license\n" in card
     for file in record.files:
         assert sha256((target / file.path).read_bytes()) == file.sha256
         assert file.sha256 in card
@@ -262,6 +262,12 @@ def test_an_export_can_be_published_and_installed_from_there(
     assert server.repositories[FFT].commit in card
     with pytest.raises(LibraryError, match="is not empty"):
         export(models / NAME, record, target, catalogue, Work())
+    with pytest.raises(LibraryError, match=r"README.md is a file; give a new folder"):
+        export(models / NAME, record, target / "README.md", catalogue, Work())
+    looked_at = tmp_path / "looked at"
+    looked_at.mkdir()
+    (looked_at / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")  # the Finder leaves one where it was
+    assert export(models / NAME, record, looked_at, catalogue, Work())
 
     files = {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()}
     server.add("someone/ready", files)

@@ -16,6 +16,7 @@ from tests.released_models import (
     FILL,
     RELEASED,
     TEXT,
+    TOKENIZERS,
     VAE,
 )
 
@@ -61,6 +62,7 @@ def test_a_gated_repository_gives_three_steps_and_the_way_without_an_account(ace
     lines = ran.err.splitlines()
     assert lines[0].startswith("ace: black-forest-labs/FLUX.1-Fill-dev wants its licence accepted")
     assert [line.strip()[:2] for line in lines[1:4]] == ["1.", "2.", "3."]
+    assert lines[4].strip() == "A token is entered with: ace models login"
     assert ace("models", "install", "small-fill-4bit", "--yes", "--without-account").code == 0
 
 
@@ -93,17 +95,39 @@ def test_the_whole_life_of_a_model(ace: Ace, tmp_path: Path) -> None:
     assert ace("models", "verify", NAME).code == 2
 
 
+def test_what_is_begun_or_headless_is_told_and_can_be_mended(ace: Ace, tmp_path: Path) -> None:
+    (tmp_path / "models" / f"{NAME}.installing").mkdir(parents=True)
+    for command in ("verify", "repair"):
+        said = ace("models", command, NAME)
+        assert (said.code, said.err) == (2, f"ace: {NAME} is only begun; go on with: ace models install {NAME}\n")
+    assert ace("models", "install", NAME, "--yes").code == 0
+    (tmp_path / "models" / NAME / "config.json").unlink()
+    assert "damaged" in next(line for line in ace("models", "list").out.splitlines() if line.startswith(NAME))
+    assert ace("models", "repair", NAME, "--json").event("done")["mended"] == ["config.json"]
+
+
+def test_what_the_finder_leaves_in_a_model_is_removed_with_it(ace: Ace, tmp_path: Path) -> None:
+    assert ace("models", "install", NAME, "--yes").code == 0
+    (tmp_path / "models" / NAME / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (tmp_path / "models" / NAME / "tokenizer_t5" / "._tokenizer.json").write_bytes(b"\0\5\x16\7")
+    assert ace("models", "remove", NAME, "--yes", "--json").event("done")["left"] == []
+    assert ace("models", "install", NAME, "--yes").code == 0, "the folder was left in the way"
+
+
 def test_released_files_are_shown_and_imported(ace: Ace, tmp_path: Path, server: HubServer) -> None:
-    place = tmp_path / "disk"
+    place = tmp_path / "외장 disk"
     place.mkdir()
     for name in ("ace_plus_fft.safetensors", "t5xxl_fp16.safetensors", "clip_l.safetensors"):
         (place / name).write_bytes({**RELEASED[FFT], **RELEASED[TEXT]}[name])
     (place / "old.ckpt").write_bytes(b"\x80")
+    (place / "._t5xxl_fp16.safetensors").write_bytes(b"\0\5\x16\7")  # as macOS makes them on other disks
     shown = ace("models", "import", place)
     assert shown.code == 2
     assert "found fft_transformer (original, BF16, " in shown.out
     assert "old.ckpt may be a pickle" in shown.out
-    assert "say which model to make of it, for example: ace models import" in shown.err
+    assert "._t5xxl" not in shown.out
+    assert "input channels" not in shown.out, "a model that one family is made of is no stray file"
+    assert f"say which model to make of it, for example: ace models import '{place}' small-f" in shown.err
     lacking = ace("models", "import", place, NAME, "--yes", "--json")
     assert lacking.code == 2
     assert {event["part"] for event in lacking.events if event["event"] == "found"} == {
@@ -117,6 +141,23 @@ def test_released_files_are_shown_and_imported(ace: Ace, tmp_path: Path, server:
     assert ran.code == 0, ran.err
     assert server.sent("ace_plus_fft.safetensors") == 0
     assert ran.event("done")["parts"]["t5"]["alternative"] == "on this machine"
+    verified = ace("models", "verify", NAME).out
+    assert "note: of fft_transformer, t5, clip there is no sha256 of the sources" in verified
+    assert "--full" not in verified, "it reads no file of this machine"
+
+
+def test_an_import_that_fetches_nothing_needs_no_usable_proxy(
+    ace: Ace, tmp_path: Path, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for files in (RELEASED[FFT], RELEASED[TEXT], RELEASED[VAE], RELEASED[TOKENIZERS]):
+        for name, data in files.items():
+            (tmp_path / "disk" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "disk" / name).write_bytes(data)
+    for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "nonsense://x")
+    ran = ace("models", "import", tmp_path / "disk", NAME, "--yes")
+    assert ran.code == 0, ran.err
+    assert server.requests == []
 
 
 def test_the_list_says_what_is_here_and_what_suits_the_machine(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
