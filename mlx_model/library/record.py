@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -114,7 +115,8 @@ class Record:
             for file in record.files:
                 safe_path(file.path)
                 _check_digest(file.sha256)
-            names = [file.path.casefold() for file in record.files]
+            # As a Mac's disk compares them: neither case nor how an accent is written makes another name.
+            names = [unicodedata.normalize("NFD", file.path.casefold()) for file in record.files]
             if record.format > RECORD_FORMAT or len(set(names)) != len(names) or RECORD in names:
                 raise RequestError(f"{RECORD} is of a newer format, or names a file twice")
         except (ValueError, RecursionError) as error:  # RequestError is a ValueError

@@ -238,7 +238,9 @@ def _adapter(
         name
         for name, part in parts.items()
         for target in [part.alternatives[0].files[0].target]
-        if target is not None and target.startswith("adapters/") and Path(target).stem in file.stem.lower()
+        if target is not None and target.startswith("adapters/")
+        # "local", but not "locale" or "localized"
+        if re.search(re.escape(Path(target).stem) + "(?![a-z])", file.stem.lower())
     ]
     if len(adapters) == 1:
         return adapters[0], "kohya", None

@@ -148,6 +148,7 @@ def test_what_cannot_be_used_is_named_with_the_reason(catalogue: Catalogue, tmp_
             "cut.safetensors": CHECKPOINT[:5000],
             "model-00001-of-00003.safetensors": safetensors(T5, 1),
             "style.safetensors": safetensors(LORA, 1),
+            "localized_signs.safetensors": safetensors(LORA, 1),
             "notes.safetensors": safetensors({"something": (4, 4)}, 1),
         },
     )
@@ -158,6 +159,7 @@ def test_what_cannot_be_used_is_named_with_the_reason(catalogue: Catalogue, tmp_
     assert "bytes, but its tensors end at" in reasons["cut.safetensors"] or "cut short" in reasons["cut.safetensors"]
     assert reasons["model-00001-of-00003.safetensors"] == "is one of 3 shards, of which 2 are missing"
     assert "does not say which" in reasons["style.safetensors"]
+    assert "does not say which" in reasons["localized_signs.safetensors"]
     assert "notes.safetensors" not in reasons
     assert [one.part for one in found.found] == ["fill_transformer"]
     other = {path.name: reason for path, reason in search(place, catalogue, "small-fft").passed_over}

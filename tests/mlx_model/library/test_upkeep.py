@@ -228,6 +228,19 @@ def test_a_record_that_leads_elsewhere_is_refused(installed: Install, models: Pa
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.parametrize("other", ["TOKENIZER_t5/Tokenizer.json", "caf\u00e9.json", "record.json", "Record.JSON"])
+def test_a_record_with_two_names_for_one_place_on_a_macs_disk_is_refused(
+    other: str, installed: Install, models: Path
+) -> None:
+    installed(NAME)
+    values = json.loads((models / NAME / "record.json").read_text())
+    files = values["parts"][-1]["files"]
+    Record.from_json(json.dumps(values), "it", "mend it")
+    files += [{**files[0], "path": path} for path in ("cafe\u0301.json", other)]
+    with pytest.raises(Damaged, match=r"it cannot be used .*names a file twice"):
+        Record.from_json(json.dumps(values), "it", "mend it")
+
+
 def test_a_folder_that_links_elsewhere_is_not_followed(installed: Install, models: Path, tmp_path: Path) -> None:
     record = installed(NAME)
     elsewhere = tmp_path / "elsewhere"
