@@ -5,6 +5,7 @@ half-made folder, files on their way have their journal, and the converter its o
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -90,7 +91,12 @@ def install(order: Order, hub: Hub, convert: Convert, work: Work) -> Record:
         half_made = order.half_made
         with writing(order.models, order.model.name):
             half_made.mkdir(exist_ok=True)
-        record = _fetched_ready(order, hub, work) or _put_together(order, hub, convert, work)
+        try:
+            record = _fetched_ready(order, hub, work) or _put_together(order, hub, convert, work)
+        except BaseException:
+            with suppress(OSError):  # what is in it is kept; with nothing in it nothing was begun
+                half_made.rmdir()
+            raise
         with writing(order.models, order.model.name):
             record.save(half_made)
             _drop_leftovers(half_made, record)

@@ -63,6 +63,8 @@ def test_a_gated_repository_gives_three_steps_and_the_way_without_an_account(ace
     assert lines[0].startswith("ace: black-forest-labs/FLUX.1-Fill-dev wants its licence accepted")
     assert [line.strip()[:2] for line in lines[1:4]] == ["1.", "2.", "3."]
     assert lines[4].strip() == "A token is entered with: ace models login"
+    rows = {row["model"]: row for row in ace("models", "list", "--json").events}
+    assert not rows["small-fill-4bit"]["half_made"], "nothing was begun"
     assert ace("models", "install", "small-fill-4bit", "--yes", "--without-account").code == 0
 
 
