@@ -18,7 +18,7 @@ from mlx_model.library.conversion import Convert
 from mlx_model.library.disk import writing
 from mlx_model.library.download import FileRecord, unharmed
 from mlx_model.library.download import repair as mend
-from mlx_model.library.errors import Damaged, LibraryError
+from mlx_model.library.errors import Damaged, LibraryError, NotOnHub
 from mlx_model.library.folders import INSTALLING, RECORD, is_plain_name
 from mlx_model.library.hub import Hub
 from mlx_model.library.install import CONFIG_PART, made_file, make_part
@@ -134,7 +134,11 @@ def repair(models: Path, name: str, catalogue: Catalogue, hub: Hub, convert: Con
         for part in record.parts:
             bad = {finding.path for finding in findings if finding.part == part.part}
             if bad:
-                mended = _mended(models, folder, record, part, bad, catalogue, hub, convert, work)
+                try:
+                    mended = _mended(models, folder, record, part, bad, catalogue, hub, convert, work)
+                except NotOnHub as error:
+                    gone = str(error).removesuffix("; choose another source")
+                    raise NotOnHub(f"{gone}; remove {name} and install it again from another source") from error
                 record = record.with_part(mended)
                 with writing(folder, name):
                     record.save(folder)

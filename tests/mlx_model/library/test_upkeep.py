@@ -114,6 +114,24 @@ def test_a_converted_part_is_made_again_alone(
     assert told == ["transformer is made again"]
 
 
+@pytest.mark.parametrize(("path", "repository"), [("clip.safetensors", TEXT), ("transformer.safetensors", FFT)])
+def test_a_source_that_is_gone_is_told_with_what_can_be_done(
+    path: str,
+    repository: str,
+    server: HubServer,
+    hub: Hub,
+    installed: Install,
+    models: Path,
+    catalogue: Catalogue,
+) -> None:
+    installed(NAME)
+    spoil(models / NAME / path)
+    del server.repositories[repository]
+    server.expire_links()
+    with pytest.raises(LibraryError, match=rf"127.0.0.1; remove {NAME} and install it again from another source$"):
+        repair(models, NAME, catalogue, hub, plain_convert, Work())
+
+
 def test_what_another_model_has_unharmed_is_taken_from_there_with_no_network(
     server: HubServer, hub: Hub, installed: Install, models: Path, catalogue: Catalogue
 ) -> None:

@@ -314,10 +314,15 @@ def test_room_for_the_rest_is_asked_for_before_and_on_the_way(
 ) -> None:
     """The disk fills up because of someone else: it is not written full to the last byte."""
     left = [1 << 30]
-    monkeypatch.setattr(disk, "free_bytes", lambda _: left[0])
+
+    def room(_: Path) -> int:
+        return left[0]
+
+    monkeypatch.setattr(disk, "free_bytes", room)
 
     def fill(done: int, total: int) -> None:
-        left[0] = (16 << 20) + 1000 if done > total // 2 else left[0]
+        if done > total // 2 and left[0] == 1 << 30:
+            left[0] = (16 << 20) + 1000
 
     def convert(source: LocalSource) -> Converted:
         file = TensorFile(source)
@@ -329,7 +334,7 @@ def test_room_for_the_rest_is_asked_for_before_and_on_the_way(
     with pytest.raises(DiskFull, match="the rest of the converted transformer"):
         convert(again)
     assert again.starts == []
-    monkeypatch.setattr(disk, "free_bytes", lambda _: 1 << 30)
+    left[0] = 2 << 30
     require_described(convert(again), tmp_path)
     assert again.starts[0] > TRANSFORMER.stat().st_size // 2
 
