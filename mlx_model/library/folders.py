@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlx_model.places import home_expanded, is_file, is_folder, reason
+from mlx_model.places import home_expanded, is_file, is_folder, is_of_the_finder, reason
 from mlx_model.request import RequestError
 from mlx_model.weights.config import ModelConfig
 
@@ -103,7 +103,7 @@ def model_digest(folder: Path) -> str:
     state = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         is_part = path.suffix in (".json", ".safetensors", ".txt") and path != folder / RECORD
-        if is_part and is_file(path):
+        if is_part and not is_of_the_finder(path) and is_file(path):
             named = f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n"
             state.update(named.encode("utf-8", "surrogateescape"))
     return state.hexdigest()
