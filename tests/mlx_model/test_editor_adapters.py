@@ -80,9 +80,9 @@ def test_a_fill_model_takes_the_adapter_of_the_task(tmp_path: Path) -> None:
 def counting(read: Counter[str], function: Callable[..., Any]) -> Callable[..., Any]:
     """Count which files a function is given first."""
 
-    def called(path: Path, *rest: Any) -> Any:
+    def called(path: Path, *rest: Any, **named: Any) -> Any:
         read[path.name] += 1
-        return function(path, *rest)
+        return function(path, *rest, **named)
 
     return called
 
