@@ -1,0 +1,1 @@
+"""The view of a document and the tools that work on it."""
