@@ -1,0 +1,107 @@
+"""What every test of the window gets: no screen, and a check that nothing is left behind when it ends.
+
+Left behind means: a thread, a running timer, a top-level window, a message of Qt's (pyproject.toml names the one that
+is allowed) or a log line of level WARNING that the test did not announce through `expect_log`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThread, QThreadPool, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
+
+ExpectLog = Callable[[str], None]
+_Object = TypeVar("_Object", bound=QObject)
+_PATIENCE = 0.5
+"""Seconds that threads which are ending get."""
+
+
+class _Warnings(logging.Handler):
+    """Collects what was logged at level WARNING and above, and what a test announced."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self.expected: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+
+@pytest.fixture
+def _warnings() -> Iterator[_Warnings]:
+    handler = _Warnings()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture
+def expect_log(_warnings: _Warnings) -> ExpectLog:
+    """Announce a log line of level WARNING or above by a regular expression; it has to come."""
+    return _warnings.expected.append
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(request: pytest.FixtureRequest) -> None:
+    """Check every test but those of the document, which needs no Qt."""
+    if "document" not in request.path.parts:
+        request.getfixturevalue("checked")
+
+
+@pytest.fixture
+def checked(qapp: QApplication, _warnings: _Warnings) -> Iterator[None]:
+    """Fail a test that leaves something behind; runs after pytest-qt has closed the test's widgets."""
+    threads, windows = set(threading.enumerate()), set(_windows())
+    timers = set(map(id, _timers()))
+    yield
+    qapp.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    left = [f"window {window!r}" for window in _windows() if window not in windows]
+    left += [f"thread {name}" for name in _threads(threads)]
+    left += [f"timer {timer!r} of {timer.parent()!r}" for timer in _timers() if id(timer) not in timers]
+    for window in _windows():  # so that the next test is not blamed
+        if window not in windows:
+            window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    seen = _warnings.lines
+    left += [f"log line {line}" for line in seen if not any(re.search(e, line) for e in _warnings.expected)]
+    left += [f"no log line like {e}" for e in _warnings.expected if not any(re.search(e, line) for line in seen)]
+    if left:
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+def _windows() -> list[QWidget]:
+    return [widget for widget in QApplication.topLevelWidgets() if isValid(widget)]
+
+
+def _threads(before: set[threading.Thread]) -> list[str]:
+    """Wait a moment for threads that are ending, then name those that are not."""
+    end = time.monotonic() + _PATIENCE
+    pool = QThreadPool.globalInstance()
+    pool.waitForDone(round(_PATIENCE * 1000))
+    while time.monotonic() < end and set(threading.enumerate()) - before:
+        time.sleep(0.01)
+    names = [thread.name for thread in set(threading.enumerate()) - before]
+    names += [repr(thread) for thread in _all(QThread) if thread.isRunning() and type(thread) is not QThread]
+    return [*names, "of the global pool"] if pool.activeThreadCount() else names
+
+
+def _timers() -> list[QTimer]:
+    return [timer for timer in _all(QTimer) if timer.isActive()]
+
+
+def _all(kind: type[_Object]) -> list[_Object]:
+    return [thing for thing in gc.get_objects() if isinstance(thing, kind) and isValid(thing)]
