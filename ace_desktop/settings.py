@@ -1,0 +1,110 @@
+"""What the program remembers of its user's choices, as one JSON file."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+log = logging.getLogger(__name__)
+
+RECENT = 12
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every choice and its default. `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action."""
+
+    theme: str = "system"
+    language: str = "system"
+    autosave_seconds: int = 5
+    recent: tuple[str, ...] = ()
+    shortcuts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    tool: str = ""
+    tool_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    export_kind: str = "png"
+    export_quality: int = 90
+    export_recipe: bool = True
+    folder: str = ""
+    geometry: str = ""
+    inspector_width: int = 296
+    collapsed: tuple[str, ...] = ()
+
+    def with_recent(self, path: Path) -> Settings:
+        """Put a file first in the list of recent ones."""
+        others = [name for name in self.recent if name != str(path)]
+        return dataclasses.replace(self, recent=(str(path), *others)[:RECENT], folder=str(path.parent))
+
+
+def from_json(found: Any) -> Settings:
+    """Take every setting that has the right form; the others keep their defaults."""
+    if not isinstance(found, dict):
+        return Settings()
+    taken: dict[str, Any] = {}
+    for part in dataclasses.fields(Settings):
+        default = getattr(Settings(), part.name)
+        value: Any = found.get(part.name, default)
+        if isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(str(item) for item in value)
+        if part.name == "shortcuts" and isinstance(value, dict):
+            value = {
+                str(name): tuple(map(str, keys)) for name, keys in value.items() if isinstance(keys, list | tuple)
+            }
+        if part.name == "tool_options" and isinstance(value, dict):
+            value = {name: options for name, options in value.items() if isinstance(options, dict)}
+        if type(value) is type(default):
+            taken[part.name] = value
+    settings = Settings(**taken)
+    return settings if settings.theme in THEMES else dataclasses.replace(settings, theme="system")
+
+
+class Kept(QObject):
+    """The settings of the running program, written to their file at every change."""
+
+    changed = Signal(object)
+    """The settings before; the new ones are `value`."""
+
+    def __init__(self, file: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._file = file
+        self.value = Settings()
+        try:
+            self.value = from_json(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.info("settings that cannot be read are set aside: %s", error)
+            with contextlib.suppress(OSError):
+                file.replace(file.with_suffix(".unreadable.json"))
+
+    def change(self, **values: Any) -> None:
+        """Change some settings and keep them."""
+        self.set(dataclasses.replace(self.value, **values))
+
+    def set(self, value: Settings) -> None:
+        """Keep these settings; where that fails they hold for as long as the program runs."""
+        if value == self.value:
+            return
+        before, self.value = self.value, value
+        try:
+            self._write()
+        except OSError as error:
+            log.info("the settings could not be kept: %s", error)
+        self.changed.emit(before)
+
+    def _write(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".settings")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(self.value), file, ensure_ascii=False, indent=1)
+        Path(name).replace(self._file)

@@ -1,0 +1,231 @@
+"""The colours of the window, dark and light, following the system while the program runs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from .places import resources
+
+BODY_PX, CAPTION_PX = 13, 11
+ROW = 28  # the height of a strip and of a tool's button
+RADIUS = 6
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What the window is painted with; "#rrggbb". `text` and `faint` are for words, `line` for hairlines."""
+
+    window: str
+    panel: str
+    surround: str
+    field: str
+    hover: str
+    pressed: str
+    line: str
+    text: str
+    faint: str
+    disabled: str
+    accent: str
+    on_accent: str
+    warning: str
+
+
+DARK = Colours(
+    window="#1e1e1e", panel="#2a2a2a", surround="#141414", field="#363636", hover="#383838", pressed="#444444",
+    line="#3a3a3a", text="#e6e6e6", faint="#a8a8a8", disabled="#6e6e6e", accent="#0a60d0", on_accent="#ffffff",
+    warning="#ffd479",
+)  # fmt: skip
+LIGHT = Colours(
+    window="#f5f5f5", panel="#ffffff", surround="#d0d0d0", field="#f0f0f0", hover="#ececec", pressed="#dedede",
+    line="#dcdcdc", text="#1f1f1f", faint="#636363", disabled="#a6a6a6", accent="#0a60d0", on_accent="#ffffff",
+    warning="#7a4a00",
+)  # fmt: skip
+
+
+def contrast(one: str, other: str) -> float:
+    """Give the contrast of two colours, 1..21 (WCAG 2.2, relative luminance)."""
+
+    def luminance(name: str) -> float:
+        colour = QColor(name)
+        parts = (colour.redF(), colour.greenF(), colour.blueF())
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(accent: str) -> str:
+    """Choose white or black for words on an accent."""
+    return max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, accent))
+
+
+def is_dark() -> bool:
+    """Tell whether the system (or the user's choice) asks for a dark window."""
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def palette(colours: Colours) -> QPalette:
+    """Make Qt's palette of these colours."""
+    roles, groups = QPalette.ColorRole, QPalette.ColorGroup
+    made = QPalette()
+    for role, name in (
+        (roles.Window, colours.window), (roles.WindowText, colours.text), (roles.Base, colours.panel),
+        (roles.AlternateBase, colours.window), (roles.Text, colours.text), (roles.Button, colours.field),
+        (roles.ButtonText, colours.text), (roles.BrightText, colours.on_accent), (roles.Highlight, colours.accent),
+        (roles.Accent, colours.accent), (roles.HighlightedText, colours.on_accent), (roles.Link, colours.accent),
+        (roles.ToolTipBase, colours.panel), (roles.ToolTipText, colours.text), (roles.PlaceholderText, colours.faint),
+        (roles.Light, colours.line), (roles.Midlight, colours.hover), (roles.Mid, colours.line),
+        (roles.Dark, colours.surround), (roles.Shadow, colours.surround),
+    ):  # fmt: skip
+        made.setColor(role, QColor(name))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText):
+        made.setColor(groups.Disabled, role, QColor(colours.disabled))
+    return made
+
+
+class Theme(QObject):
+    """The colours that hold now; `changed` comes when the system or the user asks for others."""
+
+    changed = Signal()
+
+    def __init__(self, application: QApplication, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._application = application
+        self._native = sys.platform == "darwin"
+        self.colours = DARK
+        if not self._native:
+            application.setStyle("Fusion")
+        font = QFont(application.font())
+        font.setPixelSize(BODY_PX)
+        application.setFont(font)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
+        self._follow()
+
+    def use(self, wanted: str) -> None:
+        """Be "light", "dark", or what the system is."""
+        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        QGuiApplication.styleHints().setColorScheme(schemes.get(wanted, Qt.ColorScheme.Unknown))
+        self._follow()
+
+    def _follow(self) -> None:
+        self.colours = DARK if is_dark() else LIGHT
+        if self._native:
+            accent = self._application.style().standardPalette().color(QPalette.ColorRole.Accent).name()
+            self.colours = replace(self.colours, accent=accent, on_accent=legible(accent))
+        self._application.setPalette(palette(self.colours))
+        self._application.setStyleSheet(style_sheet(self.colours, native=self._native))
+        self.changed.emit()
+
+
+def style_sheet(colours: Colours, *, native: bool) -> str:
+    """Give the rules for our own parts, and, where the system has no style that fits, for the common controls."""
+    named = {name: getattr(colours, name) for name in Colours.__dataclass_fields__}
+    text = _OURS if native else _OURS + _COMMON
+    shade = "dark" if colours.window == DARK.window else "light"
+    for control in ("arrow", "check"):
+        named[f"{control}_image"] = (
+            f"url({(resources() / 'icons' / 'controls' / f'{control}-{shade}.svg').as_posix()})"
+        )
+    return re.sub(r"@(\w+)", lambda match: named[match[1]], text)
+
+
+_OURS = """
+QToolTip { border: 1px solid @line; background: @panel; color: @text; padding: 4px 8px; }
+#tools, #options, #status { background: @panel; }
+#inspector, #inspector > * { background: @panel; }
+#tools { border-right: 1px solid @line; }
+#inspector { border-left: 1px solid @line; }
+#options { border-bottom: 1px solid @line; }
+#status { border-top: 1px solid @line; }
+#status QLabel { font-size: 11px; color: @faint; }
+#caption { font-size: 11px; color: @faint; }
+#value { font-size: 11px; color: @text; }
+#heading { font-size: 11px; font-weight: 600; color: @faint; border: none; background: transparent; text-align: left;
+           padding: 0 8px; }
+#heading:hover { color: @text; }
+#title { font-size: 17px; font-weight: 600; }
+QToolButton#tool, QToolButton#flat { border: none; border-radius: 6px; background: transparent; padding: 0; }
+QToolButton#tool:hover, QToolButton#flat:hover { background: @hover; }
+QToolButton#tool:pressed, QToolButton#flat:pressed { background: @pressed; }
+QToolButton#tool:checked { background: @accent; }
+QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
+#message { background: @panel; border-bottom: 1px solid @line; }
+#layers { border: none; background: @panel; outline: 0; }
+#palette { background: @panel; border: 1px solid @line; border-radius: 8px; }
+#palette QLineEdit { border: none; background: transparent; font-size: 17px; padding: 8px 4px; }
+#palette QListView { border: none; background: @panel; outline: 0; }
+#hairline { background: @line; border: none; }
+"""
+
+_COMMON = """
+QMainWindow::separator { width: 0; height: 0; }
+QMenuBar { background: @window; border-bottom: 1px solid @line; padding: 2px 4px; spacing: 0; }
+QMenuBar::item { padding: 4px 10px; border-radius: 4px; background: transparent; }
+QMenuBar::item:selected, QMenuBar::item:pressed { background: @hover; }
+QMenu { background: @panel; border: 1px solid @line; padding: 4px; }
+QMenu::item { padding: 5px 28px 5px 24px; border-radius: 4px; }
+QMenu::item:selected { background: @accent; color: @on_accent; }
+QMenu::item:disabled { color: @disabled; background: transparent; }
+QMenu::separator { height: 1px; background: @line; margin: 4px 8px; }
+QMenu::indicator { width: 12px; height: 12px; left: 7px; }
+QMenu::indicator:checked { image: @check_image; }
+QMenu::icon { left: 6px; }
+QToolBar { background: @window; border: none; border-bottom: 1px solid @line; padding: 4px 8px; spacing: 4px; }
+QToolBar QToolButton { border: none; border-radius: 6px; padding: 4px; background: transparent; }
+QToolBar QToolButton:hover { background: @hover; }
+QToolBar QToolButton:pressed { background: @pressed; }
+QToolBar QToolButton:focus { border: 1px solid @accent; padding: 3px; }
+QPushButton { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 14px; min-height: 24px; }
+QPushButton:hover { background: @hover; }
+QPushButton:pressed { background: @pressed; }
+QPushButton:default { background: @accent; color: @on_accent; border-color: @accent; }
+QPushButton:focus { border-color: @accent; }
+QPushButton:default:focus { border-color: @on_accent; }
+QPushButton:disabled { color: @disabled; }
+QPushButton#small { min-height: 20px; padding: 0 10px; font-size: 11px; }
+QLineEdit, QSpinBox, QDoubleSpinBox, QKeySequenceEdit QLineEdit { background: @field; border: 1px solid @line;
+    border-radius: 6px; padding: 0 6px; min-height: 22px; selection-background-color: @accent;
+    selection-color: @on_accent; }
+QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: @accent; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0;
+    border: none; }
+QComboBox { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 8px; min-height: 22px; }
+QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::down-arrow { image: @arrow_image; width: 14px; height: 14px; }
+QComboBox QAbstractItemView { background: @panel; border: 1px solid @line; padding: 4px; outline: 0;
+    selection-background-color: @accent; selection-color: @on_accent; }
+QComboBox QAbstractItemView::item { min-height: 24px; padding: 0 8px; }
+QSlider::groove:horizontal { height: 4px; background: @pressed; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
+QSlider::sub-page:horizontal:disabled { background: @pressed; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background: #ffffff;
+    border: 1px solid @disabled; }
+QSlider::handle:horizontal:focus { border: 2px solid @accent; width: 12px; height: 12px; }
+QSlider::handle:horizontal:disabled { background: @field; }
+QCheckBox { spacing: 8px; }
+QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid @disabled; border-radius: 4px;
+    background: @field; }
+QCheckBox::indicator:checked { image: @check_image; }
+QCheckBox::indicator:focus { border-color: @accent; }
+QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
+QScrollBar::handle:vertical { background: @pressed; border-radius: 3px; min-height: 24px; margin: 2px; }
+QScrollBar::add-line, QScrollBar::sub-line { height: 0; width: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QListView, QTreeView, QTableView { background: @panel; border: 1px solid @line; border-radius: 6px; }
+QListView::item:selected, QTreeView::item:selected { background: @accent; color: @on_accent; }
+QHeaderView::section { background: @panel; border: none; border-bottom: 1px solid @line; padding: 4px 8px;
+    font-size: 11px; color: @faint; }
+QTabBar::tab { padding: 5px 16px; border: none; border-radius: 6px; margin: 0 2px; color: @faint; }
+QTabBar::tab:selected { background: @pressed; color: @text; }
+QTabBar::tab:hover:!selected { background: @hover; }
+QTabBar::tab:focus { border: 1px solid @accent; }
+QTabWidget::pane { border: none; border-top: 1px solid @line; }
+QTabWidget::tab-bar { alignment: center; }
+"""

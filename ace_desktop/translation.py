@@ -1,0 +1,64 @@
+"""Visible text in the user's language: English in the source, other languages as JSON beside the icons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QLocale, QObject, QTranslator
+
+LANGUAGES: dict[str, str] = {"en": "English", "ko": "한국어"}
+
+
+def tr(text: str, **values: object) -> str:
+    """Translate a text and put values into its {names}."""
+    translated = QCoreApplication.translate("ACE", text)
+    return translated.format(**values) if values else translated
+
+
+def marked(text: str) -> str:
+    """Mark a text of a table for translation; `tr` translates it when it is shown."""
+    return text
+
+
+class Catalogue(QTranslator):
+    """The texts of one language by their English ones, whatever asks for them."""
+
+    def __init__(self, file: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+
+    def isEmpty(self) -> bool:  # noqa: N802
+        """Tell Qt that there is something to ask for."""
+        return not self.texts
+
+    def translate(self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1) -> str:  # noqa: ARG002, N803
+        """Give the translation; empty (Qt then shows the English text) where there is none."""
+        return self.texts.get(sourceText, "")
+
+
+def language(wanted: str) -> str:
+    """Give the language to show: the wanted one, or the system's where that is "system" and we have it."""
+    system = QLocale.system().name().partition("_")[0]
+    return wanted if wanted in LANGUAGES else system if system in LANGUAGES else "en"
+
+
+class Language(QObject):
+    """Puts the catalogue of one language into the application at a time."""
+
+    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._folder = folder
+        self._catalogue: Catalogue | None = None
+
+    def use(self, wanted: str) -> None:
+        """Speak this language ("system": the system's) from now on; widgets get a LanguageChange event."""
+        if self._catalogue is not None:
+            QCoreApplication.removeTranslator(self._catalogue)
+            self._catalogue = None
+        name = language(wanted)
+        QLocale.setDefault(QLocale(name))
+        file = self._folder / f"{name}.json"
+        if file.exists():
+            self._catalogue = Catalogue(file, self)
+            QCoreApplication.installTranslator(self._catalogue)
