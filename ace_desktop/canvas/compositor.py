@@ -1,4 +1,4 @@
-"""What the view paints from: tiles of the picture at halved sizes, made when they are seen, mended where they changed.
+"""What the view paints from: tiles of the picture at halved sizes, made when seen, mended where it changed.
 
 A pixel of level n is the mean of 2^n x 2^n pixels of the document, whichever way it came about, so that mending a
 part gives the same as making the whole anew.

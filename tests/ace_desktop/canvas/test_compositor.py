@@ -20,6 +20,7 @@ class Picture:
         self.asked: list[Rect] = []
 
     def render(self, rect: Rect) -> NDArray[np.uint8]:
+        """Give what is there now."""
         self.asked.append(rect)
         return self.pixels[rect.y : rect.bottom, rect.x : rect.right]
 
@@ -95,7 +96,7 @@ def test_out_of_time_it_tells_what_is_left_and_goes_on_later() -> None:
     picture = Picture()
     pyramid = Pyramid(FRAME, 4, picture.render)
     rounds = 0
-    left = [FRAME]
+    found, left = picture.pixels, [FRAME]
     while left:
         found, left = pyramid.read(0, FRAME, deadline=0.0)
         rounds += 1

@@ -1,0 +1,314 @@
+"""What the view shows is the document, through real events, whatever was done before."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QImage, QNativeGestureEvent, QPointingDevice, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from ace_desktop.canvas.view import CanvasView
+from ace_desktop.document.compose import compose
+from ace_desktop.document.geometry import Rect
+from ace_desktop.document.plane import Plane
+from ace_desktop.document.state import RasterLayer, State
+from ace_desktop.session import Session
+from tests.ace_desktop.canvas.conftest import CONTROL, Hand
+from tests.ace_desktop.document.drawings import noise, plain
+
+Open = Callable[[State], Hand]
+
+ROUNDING = 8
+"""Qt steps through a scaled or turned row from where a part begins: on noise that is some steps of 255."""
+
+
+def photograph(width: int = 300, height: int = 280, seed: int = 1) -> State:
+    """Return a document of one opaque layer of noise."""
+    pixels = noise(seed, width, height)
+    pixels[..., 3] = 255
+    layer = RasterLayer(pixels=Plane.of(pixels), name="photograph")
+    return State(width=width, height=height, layers=(layer,), active=layer.id)
+
+
+def seen(view: CanvasView) -> NDArray[np.uint8]:
+    """Grab the view, h x w x 3, red first."""
+    image = view.whole_grab().toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., :3].copy()
+
+
+def test_at_one_to_one_it_shows_the_documents_own_pixels(open_view: Open) -> None:
+    hand = open_view(photograph())
+    assert np.array_equal(seen(hand.view)[:280, :300], compose(hand.state)[..., :3])
+
+
+def test_enlarged_every_pixel_is_a_sharp_square(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.view.zoom_to(4.0, QPointF(0, 0))
+    expected = np.repeat(np.repeat(compose(hand.state)[:75, :100, :3], 4, 0), 4, 1)
+    assert np.array_equal(seen(hand.view), expected)
+
+
+def test_halved_it_shows_the_mean_of_four_pixels(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.view.zoom_to(0.5, QPointF(0, 0))
+    pixels = compose(hand.state)[..., :3].astype(float)
+    expected = pixels.reshape(140, 2, 150, 2, 3).mean((1, 3))
+    assert np.abs(seen(hand.view)[:140, :150] - expected).max() <= 1
+
+
+def test_transparency_shows_the_checkerboard_and_outside_is_the_surround(open_view: Open) -> None:
+    hand = open_view(State(width=100, height=100))
+    shown = seen(hand.view)
+    assert len(np.unique(shown[:90, :90].reshape(-1, 3), axis=0)) == 2
+    assert not (shown[0, 0] == shown[0, 9]).all()
+    assert (shown[150:, 150:] == shown[299, 399]).all()
+
+
+def test_the_edit_mask_tints_and_can_be_hidden_or_coloured(open_view: Open) -> None:
+    state = replace(photograph(), edit_mask=plain((255,), Rect(10, 10, 50, 50)))
+    hand = open_view(state)
+    untinted = compose(state)[..., :3].astype(float)
+    shown = seen(hand.view)
+    mixed = untinted[10:60, 10:60] * (1 - 115 / 255) + np.array([255, 45, 45]) * 115 / 255
+    assert np.abs(shown[10:60, 10:60] - mixed).max() <= 2
+    assert np.array_equal(shown[60:280, :300], untinted[60:])
+    hand.view.mask_colour = QColor(0, 255, 0, 255)
+    assert (seen(hand.view)[10:60, 10:60] == (0, 255, 0)).all()
+    hand.view.overlay = "none"
+    assert np.array_equal(seen(hand.view)[:280, :300], untinted)
+
+
+def test_ants_march_around_the_selection_only_while_it_is_seen(open_view: Open, qtbot: QtBot) -> None:
+    state = replace(photograph(), selection=plain((255,), Rect(50, 60, 100, 80)))
+    hand = open_view(state)
+    first = seen(hand.view)
+    plain_pixels = compose(state)[..., :3]
+    rows, columns = np.nonzero((first[:280, :300] != plain_pixels).any(-1))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 139, 50, 149)
+    assert np.array_equal(first[61:139, 51:149], plain_pixels[61:139, 51:149])
+    qtbot.waitUntil(lambda: not np.array_equal(seen(hand.view), first))
+    hand.session.do("Deselect", replace(state, selection=None))
+    assert np.array_equal(seen(hand.view)[:280, :300], plain_pixels)
+    hand.session.undo()
+    hand.view.hide()  # a timer that still ran would be reported
+
+
+def test_the_grid_appears_at_eight_times(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.view.zoom_to(7.9, QPointF(0, 0))
+    assert len(np.unique(seen(hand.view)[2:6, 2:6].reshape(-1, 3), axis=0)) == 1
+    hand.view.zoom_to(10, QPointF(0, 0))
+    pixels = seen(hand.view)
+    assert (pixels[1:9, 1:9] == pixels[5, 5]).all()
+    assert not (pixels[0, 0] == pixels[5, 5]).all()
+
+
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ("stroke", "layer", "opacity", "offset", "undo", "mask", "selection", "zoom", "pan", "preview")
+        ),
+        st.integers(0, 260),
+        st.integers(0, 240),
+        st.integers(1, 120),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits, st.sampled_from((1.0, 0.37, 0.5, 1.3, 3.0)), st.sampled_from((0.0, 0.0, 90.0, 17.0)))
+def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
+    qapp: QApplication, todo: list[tuple[str, int, int, int]], zoom: float, rotation: float
+) -> None:
+    assert QApplication.instance() is qapp
+    session = Session(photograph(301, 277))
+    view = CanvasView(session)
+    view.resize(260, 240)
+    view.show()
+    view.zoom_to(zoom)
+    view.rotate_by(rotation)
+    view.overlay = "tint"
+    for kind, x, y, size in todo:
+        seen(view)
+        state = session.state
+        (layer, *_) = state.layers
+        assert isinstance(layer, RasterLayer)
+        patch = noise(x, size, size)
+        if kind in ("stroke", "preview"):
+            painted = replace(layer, pixels=layer.pixels.written(patch, x, y))
+            after = replace(state, layers=(painted, *state.layers[1:]))
+            if kind == "stroke":
+                session.do("Paint", after, rects=[Rect(x, y, size, size)])
+            else:
+                session.preview(after, [Rect(x, y, size, size)])
+        elif kind == "layer":
+            added = RasterLayer(pixels=Plane.of(patch, x, y), name="new", blend="multiply")
+            session.do("Add", replace(state, layers=(*state.layers, added)))
+        elif kind == "opacity":
+            session.do("Opacity", replace(state, layers=(replace(layer, opacity=size / 120), *state.layers[1:])))
+        elif kind == "offset":
+            moved = replace(state.layers[-1], x=x - 100, y=y - 100)
+            session.do("Move", replace(state, layers=(*state.layers[:-1], moved)))
+        elif kind == "undo":
+            session.undo()
+        elif kind == "mask":
+            session.do("Mask", replace(state, edit_mask=state.edit_mask.written(patch[..., 3:], x, y)))
+        elif kind == "selection":
+            session.do("Select", replace(state, selection=plain((255,), Rect(x, y, size, size))))
+        elif kind == "zoom":
+            view.zoom_to(zoom * size / 60, QPointF(x, y))
+        else:
+            view.pan_by(x - 130, y - 120)
+    fresh = CanvasView(session)
+    fresh.resize(view.size())
+    fresh.show()
+    fresh._move_to(view.transform, limited=False)  # pyright: ignore[reportPrivateUsage]
+    assert fresh.transform == view.transform
+    kept, new = seen(view).astype(int), seen(fresh).astype(int)
+    for shown in (view, fresh):
+        shown.close()
+        shown.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert np.abs(kept - new).max() <= ROUNDING
+
+
+# Moving around
+
+
+def wheel(view: CanvasView, dx: int, dy: int, at: QPoint, keys: Qt.KeyboardModifier, pixels: bool) -> None:
+    place = QPointF(at)
+    event = QWheelEvent(
+        place, view.mapToGlobal(place), QPoint(dx, dy) if pixels else QPoint(), QPoint(dx, dy),
+        Qt.MouseButton.NoButton, keys, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QCoreApplication.sendEvent(view, event)
+
+
+def test_two_fingers_pan_and_the_wheel_zooms_around_the_pointer_with_control(open_view: Open) -> None:
+    hand = open_view(photograph())
+    before = hand.view.transform
+    wheel(hand.view, -30, -20, QPoint(100, 100), Qt.KeyboardModifier.NoModifier, pixels=True)
+    assert (hand.view.transform.x, hand.view.transform.y) == (before.x - 30, before.y - 20)
+    under = hand.view.transform.to_document(QPointF(120, 90))
+    wheel(hand.view, 0, 120, QPoint(120, 90), CONTROL, pixels=False)
+    assert hand.view.zoom == pytest.approx(2**0.5)
+    assert hand.view.transform.to_document(QPointF(120, 90)) == pytest.approx(under, abs=0.6)
+
+
+def test_panned_it_shows_the_same_as_made_anew(open_view: Open) -> None:
+    hand = open_view(photograph(900, 800))
+    seen(hand.view)
+    wheel(hand.view, -130, -77, QPoint(100, 100), Qt.KeyboardModifier.NoModifier, pixels=True)
+    assert np.array_equal(seen(hand.view), compose(hand.state)[77:377, 130:530, :3])
+
+
+def test_space_and_the_middle_button_drag_the_picture(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.take("mask-brush")
+    QTest.keyPress(hand.view, Qt.Key.Key_Space)
+    assert hand.view.cursor().shape() == Qt.CursorShape.OpenHandCursor
+    hand.press(100, 100)
+    hand.move(60, 70)
+    QTest.mouseRelease(hand.view, Qt.MouseButton.LeftButton)
+    QTest.keyRelease(hand.view, Qt.Key.Key_Space)
+    assert (hand.view.transform.x, hand.view.transform.y) == (-40, -30)
+    assert hand.labels == []
+    QTest.mousePress(hand.view, Qt.MouseButton.MiddleButton, pos=QPoint(50, 50))
+    QTest.mouseMove(hand.view, QPoint(60, 55))
+    QTest.mouseRelease(hand.view, Qt.MouseButton.MiddleButton, pos=QPoint(60, 55))
+    assert (hand.view.transform.x, hand.view.transform.y) == (-30, -25)
+
+
+def test_the_picture_cannot_be_lost(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.view.pan_by(-9000, 9000)
+    assert hand.view.rect().intersects(hand.view.transform.view_rect(hand.state.frame))
+
+
+def gesture(view: CanvasView, kind: Qt.NativeGestureType, value: float) -> None:
+    place = QPointF(100, 100)
+    event = QNativeGestureEvent(
+        kind, QPointingDevice.primaryPointingDevice(), 2, place, place, view.mapToGlobal(place), value, QPointF(), 1
+    )
+    QCoreApplication.sendEvent(view, event)
+
+
+def test_pinching_zooms_and_turns_and_a_double_tap_fits(open_view: Open, qtbot: QtBot) -> None:
+    hand = open_view(photograph())
+    with qtbot.waitSignal(hand.view.zoom_changed) as heard:
+        gesture(hand.view, Qt.NativeGestureType.ZoomNativeGesture, 0.5)
+    assert heard.args == [1.5]
+    gesture(hand.view, Qt.NativeGestureType.RotateNativeGesture, 10)
+    assert hand.view.rotation == pytest.approx(10)
+    hand.view.reset_rotation()
+    gesture(hand.view, Qt.NativeGestureType.SmartZoomNativeGesture, 0)
+    assert hand.view.rect().contains(hand.view.transform.view_rect(hand.state.frame))
+    gesture(hand.view, Qt.NativeGestureType.SmartZoomNativeGesture, 0)
+    assert hand.view.zoom == 1
+
+
+def test_keys_zoom(open_view: Open) -> None:
+    hand = open_view(photograph(1000, 1000))
+    hand.key(Qt.Key.Key_Plus)
+    assert hand.view.zoom == 1.5
+    hand.key(Qt.Key.Key_1)
+    hand.key(Qt.Key.Key_Minus)
+    assert hand.view.zoom == pytest.approx(2 / 3)
+    hand.key(Qt.Key.Key_0)
+    assert hand.view.rect().contains(hand.view.transform.view_rect(hand.state.frame))
+
+
+def test_a_fitted_view_stays_fitted_when_its_size_changes(open_view: Open) -> None:
+    hand = open_view(photograph(1000, 1000))
+    hand.view.fit()
+    hand.view.resize(200, 500)
+    assert hand.view.zoom == pytest.approx((200 - 48) / 1000)
+    assert hand.view.rect().contains(hand.view.transform.view_rect(hand.state.frame))
+
+
+def test_it_tells_where_the_pointer_is(open_view: Open) -> None:
+    hand = open_view(photograph())
+    heard: list[object] = []
+    hand.view.pointer_moved.connect(heard.append)
+    QTest.mouseMove(hand.view, QPoint(30, 40))
+    assert heard[-1] == (30, 40)
+    QCoreApplication.sendEvent(hand.view, QEvent(QEvent.Type.Leave))
+    assert heard[-1] is None
+
+
+def test_cropping_and_other_sizes_are_followed(open_view: Open) -> None:
+    hand = open_view(photograph())
+    hand.session.do("Crop", photograph(120, 90, seed=5))
+    assert np.array_equal(seen(hand.view)[:90, :120], compose(hand.state)[..., :3])
+
+
+def test_without_a_document_it_says_how_to_begin(qtbot: QtBot) -> None:
+    view = CanvasView(None)
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.show()
+    shown = seen(view)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 1
+    assert view.accessibleName() == "Canvas"
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    view.fit()
+
+
+def test_what_there_is_no_time_for_comes_in_the_next_frames(open_view: Open, qtbot: QtBot) -> None:
+    hand = open_view(photograph(1200, 900))
+    hand.view.budget = 0.0
+    hand.view.fit()
+    hand.view.resize(401, 300)
+    qtbot.waitUntil(lambda: hand.view.up_to_date)
+    in_frames = seen(hand.view).astype(int)
+    hand.view.set_session(hand.session)
+    assert np.abs(in_frames - seen(hand.view)).max() <= ROUNDING
