@@ -99,7 +99,6 @@ class Hand:
 @pytest.fixture
 def open_view(qtbot: QtBot) -> Callable[[State], Hand]:
     """Open a document in a view of 400 x 300, shown at 100 % from its corner."""
-
     hands: list[Hand] = []  # Python's collector, which may run in any thread, must not be what deletes a view
 
     def make(state: State) -> Hand:

@@ -53,7 +53,7 @@ def test_outside_the_frame_is_nothing() -> None:
     assert found[20:, 10:].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.tuples(

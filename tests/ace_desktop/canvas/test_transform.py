@@ -2,13 +2,14 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRect
 
 from ace_desktop.canvas.transform import LARGEST, SMALLEST, ViewTransform, fitted, stepped
 from ace_desktop.document.geometry import Rect
 
+busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other programs may have the machine
 places = st.floats(-5000, 5000)
 transforms = st.builds(
     ViewTransform,
@@ -20,12 +21,14 @@ transforms = st.builds(
 )
 
 
+@busy
 @given(transforms, places, places)
 def test_there_and_back_is_the_same_point(transform: ViewTransform, x: float, y: float) -> None:
     back = transform.to_document(transform.to_view(x, y))
     assert math.dist(back, (x, y)) < 1e-6 * max(1, 1 / transform.zoom) * 10
 
 
+@busy
 @given(transforms, st.floats(SMALLEST / 2, LARGEST * 2), st.floats(0, 800), st.floats(0, 600))
 def test_zooming_and_turning_keep_what_is_under_the_pointer(
     transform: ViewTransform, zoom: float, x: float, y: float
@@ -39,6 +42,7 @@ def test_zooming_and_turning_keep_what_is_under_the_pointer(
         assert -180 <= moved.rotation <= 180
 
 
+@busy
 @given(transforms, st.builds(Rect, *(st.integers(-500, 500),) * 2, *(st.integers(1, 500),) * 2))
 def test_rectangles_reach_around_what_they_stand_for(transform: ViewTransform, rect: Rect) -> None:
     shown = transform.view_rect(rect)
