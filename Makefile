@@ -23,6 +23,7 @@ check: test lint
 
 bench: $(VENV)/.product
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_canvas.py
 
 train: $(VENV)/.product  ## the built-in model from nothing, in MLX; docs/training.md has the faster road
 	$(BIN)/python -m mlx_model.training build/pocket

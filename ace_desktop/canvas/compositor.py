@@ -63,9 +63,10 @@ class Pyramid:
 
     def invalidate(self, rects: Iterable[Rect]) -> None:
         """Note that these rectangles of the document changed."""
+        levels = {level for level, _, _ in self._tiles}
         for rect in rects:
             changed = rect & self._frame
-            for level in range(LEVELS):
+            for level in levels:
                 for row, column in indices(_covering(changed, level)):
                     tile = self._tiles.get((level, row, column))
                     if tile is not None:

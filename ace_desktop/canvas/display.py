@@ -109,8 +109,11 @@ class Display:
         """Render what is stale, for about so many seconds."""
         deadline = time.perf_counter() + budget
         stale, self._stale = self._stale & self._shown.rect(), QRegion()
-        rects = [stale.boundingRect()] if stale.rectCount() > 4 else list(_rects(stale))
-        if not rects:
+        rects = _rects(stale)
+        whole = stale.boundingRect()
+        if len(rects) > 4 or whole.width() * whole.height() < 1.5 * sum(r.width() * r.height() for r in rects):
+            rects = [whole]
+        if stale.isEmpty():
             return
         painter = QPainter(self._shown)
         for rect in rects:

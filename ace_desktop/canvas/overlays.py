@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ CHECK = 8
 """The side of a field of the checkerboard behind transparency, in view pixels."""
 ANT = 4
 """The length of an ant, and of the gap between two, in view pixels."""
+
+_LARGEST_KEPT = 1000.0
+"""View pixels from the middle of a brush beyond which its outline is drawn each time."""
 
 
 @dataclass(frozen=True)
@@ -129,25 +134,53 @@ def _ant(ratio: float) -> int:
     return max(1, round(ANT * ratio))
 
 
-def paint_brush(painter: QPainter, middle: QPointF, radius: float) -> None:
+def paint_brush(painter: QPainter, middle: QPointF, radius: float, ratio: float) -> None:
     """Paint the outline of a brush: seen on light and on dark. Radius in view pixels."""
+    reach = _reach(radius)
+    if reach > _LARGEST_KEPT:
+        _draw_brush(painter, middle, radius)
+        return
+    corner = QPointF(round((middle.x() - reach) * ratio) / ratio, round((middle.y() - reach) * ratio) / ratio)
+    painter.drawPixmap(corner, _brush_outline(round(radius * 4) / 4, ratio))
+
+
+@lru_cache(maxsize=4)
+def _brush_outline(radius: float, ratio: float) -> QPixmap:
+    """Draw an outline once: a large smooth circle takes longer than the stroke that it goes with."""
+    reach = _reach(radius)
+    side = math.ceil(2 * reach * ratio)
+    pixmap = QPixmap(side, side)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    _draw_brush(painter, QPointF(reach, reach), radius)
+    painter.end()
+    return pixmap
+
+
+def _draw_brush(painter: QPainter, middle: QPointF, radius: float) -> None:
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)
+    shades = ((QColor(0, 0, 0, 130), 2.5), (QColor(255, 255, 255, 235), 1.2))
     if radius < 3:  # a small brush has its place marked
-        for width, colour in ((3.0, QColor(0, 0, 0, 150)), (1.0, QColor(255, 255, 255))):
+        for colour, width in shades:
             painter.setPen(QPen(colour, width))
             for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
                 painter.drawLine(
                     QPointF(middle.x() + 3 * x, middle.y() + 3 * y), QPointF(middle.x() + 7 * x, middle.y() + 7 * y)
                 )
-    for width, colour in ((2.5, QColor(0, 0, 0, 130)), (1.2, QColor(255, 255, 255, 235))):
+    for colour, width in shades:
         painter.setPen(QPen(colour, width))
         painter.drawEllipse(middle, radius, radius)
     painter.restore()
 
 
+def _reach(radius: float) -> float:
+    return math.ceil(max(radius, 8)) + 3.0
+
+
 def brush_rect(middle: QPointF, radius: float) -> QRect:
     """Give the part of the view that `paint_brush` touches."""
-    reach = max(radius, 8) + 3
+    reach = _reach(radius) + 1
     return QRectF(middle.x() - reach, middle.y() - reach, 2 * reach, 2 * reach).toAlignedRect()

@@ -351,7 +351,7 @@ class CanvasView(QWidget):
         if size is not None and self._pointer is not None and not self._grabbing():
             radius = max(size * self._transform.scale / 2, 0.5)
             self._outline = brush_rect(self._pointer, radius)
-            paint_brush(painter, self._pointer, radius)
+            paint_brush(painter, self._pointer, radius, self._ratio())
 
     def _point(self, position: QPointF | None) -> None:
         """Note where the pointer is now and repaint the brush's outline."""
