@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -158,7 +159,7 @@ def main() -> int:
             for size, median, p99 in ((100, 8, 16), (1000, 25, None)):
                 found = stroke(view, session, tool, size, arguments.moves)
                 table.times(f"{tool} of {size} px, {label}", found, median, p99)
-    pans = [(lambda x=x: view.pan_by(*x)) for x in ((-16, -9), (13, 11)) * 30]
+    pans = [partial(view.pan_by, *way) for way in ((-16, -9), (13, 11)) * 30]
     table.times("pan, 100 %, a frame", timed(pans, view, frame=True), 16)
     zooms = [(lambda z=z: view.zoom_to(float(z))) for z in np.geomspace(1.0, 0.25, 40)]
     table.times("zoom from 100 % to 25 %, a frame", timed(zooms, view, frame=True), 16)
@@ -175,12 +176,12 @@ def main() -> int:
 def open_photograph(table: Table, view: CanvasView, path: Path) -> None:
     """Open a JPEG of 24 megapixels and show it."""
     try:
-        from ace_desktop.document.open_file import open_file  # pyright: ignore[reportMissingImports]
+        from ace_desktop.document.opening import open_document  # pyright: ignore
     except ImportError:
-        print("opening a photograph: not measured, reading files is not part of this tree yet")
+        print("opening a photograph: not measured, reading pictures is not part of this tree yet")
         return
     began = time.perf_counter()
-    view.set_session(Session(open_file(path)))
+    view.set_session(Session(open_document(path)))
     settle(view)
     table.value("24-megapixel JPEG to first picture", time.perf_counter() - began, 1.5, "s")
 
