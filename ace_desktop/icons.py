@@ -37,7 +37,10 @@ class TintedEngine(QIconEngine):
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         """Paint it in the rectangle."""
-        paint_icon(painter, self.name, rect, tint(mode, state))
+        side = min(rect.width(), rect.height())
+        square = QRect(0, 0, side, side)
+        square.moveCenter(rect.center())
+        paint_icon(painter, self.name, square, tint(mode, state))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """Paint it on nothing, `size` in device pixels."""

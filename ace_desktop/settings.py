@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 log = logging.getLogger(__name__)
 
 RECENT = 12
+_WRITE_MS = 500
 THEMES = ("system", "light", "dark")
 
 
@@ -69,7 +70,7 @@ def from_json(found: Any) -> Settings:
 
 
 class Kept(QObject):
-    """The settings of the running program, written to their file at every change."""
+    """The settings of the running program, written to their file soon after every change."""
 
     changed = Signal(object)
     """The settings before; the new ones are `value`."""
@@ -78,6 +79,10 @@ class Kept(QObject):
         super().__init__(parent)
         self._file = file
         self.value = Settings()
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_WRITE_MS)
+        self._later.timeout.connect(self._write_quietly)
         try:
             self.value = from_json(json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -92,15 +97,24 @@ class Kept(QObject):
         self.set(dataclasses.replace(self.value, **values))
 
     def set(self, value: Settings) -> None:
-        """Keep these settings; where that fails they hold for as long as the program runs."""
+        """Keep these settings; they are written a little later, so that dragging a slider writes once."""
         if value == self.value:
             return
         before, self.value = self.value, value
+        self._later.start()
+        self.changed.emit(before)
+
+    def flush(self) -> None:
+        """Write what has changed at once; where that fails it holds for as long as the program runs."""
+        if self._later.isActive():
+            self._later.stop()
+            self._write_quietly()
+
+    def _write_quietly(self) -> None:
         try:
             self._write()
         except OSError as error:
             log.info("the settings could not be kept: %s", error)
-        self.changed.emit(before)
 
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)

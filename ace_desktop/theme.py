@@ -67,8 +67,8 @@ def legible(accent: str) -> str:
 
 
 def is_dark() -> bool:
-    """Tell whether the system (or the user's choice) asks for a dark window."""
-    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    """Tell whether the window is dark now."""
+    return QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
 
 
 def palette(colours: Colours) -> QPalette:
@@ -99,7 +99,8 @@ class Theme(QObject):
         super().__init__(parent)
         self._application = application
         self._native = sys.platform == "darwin"
-        self.colours = DARK
+        self.colours = LIGHT
+        self._wanted = "system"
         if not self._native:
             application.setStyle("Fusion")
         font = QFont(application.font())
@@ -110,12 +111,15 @@ class Theme(QObject):
 
     def use(self, wanted: str) -> None:
         """Be "light", "dark", or what the system is."""
+        self._wanted = wanted
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
         QGuiApplication.styleHints().setColorScheme(schemes.get(wanted, Qt.ColorScheme.Unknown))
         self._follow()
 
     def _follow(self) -> None:
-        self.colours = DARK if is_dark() else LIGHT
+        system = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        dark = self._wanted == "dark" or (self._wanted == "system" and system)
+        self.colours = DARK if dark else LIGHT
         if self._native:
             accent = self._application.style().standardPalette().color(QPalette.ColorRole.Accent).name()
             self.colours = replace(self.colours, accent=accent, on_accent=legible(accent))
@@ -139,7 +143,7 @@ def style_sheet(colours: Colours, *, native: bool) -> str:
 _OURS = """
 QToolTip { border: 1px solid @line; background: @panel; color: @text; padding: 4px 8px; }
 #tools, #options, #status { background: @panel; }
-#inspector, #inspector > * { background: @panel; }
+#inspector { background: @panel; }
 #tools { border-right: 1px solid @line; }
 #inspector { border-left: 1px solid @line; }
 #options { border-bottom: 1px solid @line; }
@@ -150,6 +154,9 @@ QToolTip { border: 1px solid @line; background: @panel; color: @text; padding: 4
 #heading { font-size: 11px; font-weight: 600; color: @faint; border: none; background: transparent; text-align: left;
            padding: 0 8px; }
 #heading:hover { color: @text; }
+#heading:focus { color: @accent; }
+#layers::item, #layers::item:selected { background: transparent; }
+#layers::branch { background: transparent; border-image: none; image: none; }
 #title { font-size: 17px; font-weight: 600; }
 QToolButton#tool, QToolButton#flat { border: none; border-radius: 6px; background: transparent; padding: 0; }
 QToolButton#tool:hover, QToolButton#flat:hover { background: @hover; }
@@ -157,7 +164,8 @@ QToolButton#tool:pressed, QToolButton#flat:pressed { background: @pressed; }
 QToolButton#tool:checked { background: @accent; }
 QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
 #message { background: @panel; border-bottom: 1px solid @line; }
-#layers { border: none; background: @panel; outline: 0; }
+#layers { border: none; border-radius: 0; background: @panel; outline: 0; show-decoration-selected: 0;
+    selection-background-color: transparent; }
 #palette { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #palette QLineEdit { border: none; background: transparent; font-size: 17px; padding: 8px 4px; }
 #palette QListView { border: none; background: @panel; outline: 0; }
@@ -177,7 +185,7 @@ QMenu::separator { height: 1px; background: @line; margin: 4px 8px; }
 QMenu::indicator { width: 12px; height: 12px; left: 7px; }
 QMenu::indicator:checked { image: @check_image; }
 QMenu::icon { left: 6px; }
-QToolBar { background: @window; border: none; border-bottom: 1px solid @line; padding: 4px 8px; spacing: 4px; }
+QToolBar { background: @window; border: none; border-bottom: 1px solid @line; padding: 0 8px; spacing: 4px; }
 QToolBar QToolButton { border: none; border-radius: 6px; padding: 4px; background: transparent; }
 QToolBar QToolButton:hover { background: @hover; }
 QToolBar QToolButton:pressed { background: @pressed; }
@@ -189,10 +197,14 @@ QPushButton:default { background: @accent; color: @on_accent; border-color: @acc
 QPushButton:focus { border-color: @accent; }
 QPushButton:default:focus { border-color: @on_accent; }
 QPushButton:disabled { color: @disabled; }
-QPushButton#small { min-height: 20px; padding: 0 10px; font-size: 11px; }
+QPushButton#small { min-height: 22px; padding: 0 10px; font-size: 11px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QKeySequenceEdit QLineEdit { background: @field; border: 1px solid @line;
-    border-radius: 6px; padding: 0 6px; min-height: 22px; selection-background-color: @accent;
+    border-radius: 6px; padding: 0 8px; min-height: 22px; selection-background-color: @accent;
     selection-color: @on_accent; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0 5px; min-height: 0;
+    border-radius: 0; }
+#options QSpinBox, #options QDoubleSpinBox, #options QComboBox { min-height: 20px; }
+#options QSpinBox, #options QDoubleSpinBox { padding: 0 2px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: @accent; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0;
     border: none; }
@@ -222,10 +234,13 @@ QListView, QTreeView, QTableView { background: @panel; border: 1px solid @line; 
 QListView::item:selected, QTreeView::item:selected { background: @accent; color: @on_accent; }
 QHeaderView::section { background: @panel; border: none; border-bottom: 1px solid @line; padding: 4px 8px;
     font-size: 11px; color: @faint; }
-QTabBar::tab { padding: 5px 16px; border: none; border-radius: 6px; margin: 0 2px; color: @faint; }
+QTabBar::tab { padding: 5px 16px; border: 1px solid transparent; border-radius: 6px; margin: 0 2px 8px 2px;
+    color: @faint; }
 QTabBar::tab:selected { background: @pressed; color: @text; }
 QTabBar::tab:hover:!selected { background: @hover; }
-QTabBar::tab:focus { border: 1px solid @accent; }
+QTabBar::tab:selected:focus { border-color: @accent; }
 QTabWidget::pane { border: none; border-top: 1px solid @line; }
 QTabWidget::tab-bar { alignment: center; }
+QTableView::item { padding: 0 8px; }
+QTableView::item:selected { background: @accent; color: @on_accent; }
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLocale, QObject, QTranslator
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
 LANGUAGES: dict[str, str] = {"en": "English", "ko": "한국어"}
 
@@ -33,8 +33,8 @@ class Catalogue(QTranslator):
         return not self.texts
 
     def translate(self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1) -> str:  # noqa: ARG002, N803
-        """Give the translation; empty (Qt then shows the English text) where there is none."""
-        return self.texts.get(sourceText, "")
+        """Give the translation; the English text where there is none."""
+        return self.texts.get(sourceText, sourceText)
 
 
 def language(wanted: str) -> str:
@@ -49,16 +49,23 @@ class Language(QObject):
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folder = folder
-        self._catalogue: Catalogue | None = None
+        self._installed: list[QTranslator] = []
 
     def use(self, wanted: str) -> None:
         """Speak this language ("system": the system's) from now on; widgets get a LanguageChange event."""
-        if self._catalogue is not None:
-            QCoreApplication.removeTranslator(self._catalogue)
-            self._catalogue = None
+        for translator in self._installed:
+            QCoreApplication.removeTranslator(translator)
+            translator.deleteLater()
+        self._installed = []
         name = language(wanted)
         QLocale.setDefault(QLocale(name))
         file = self._folder / f"{name}.json"
         if file.exists():
-            self._catalogue = Catalogue(file, self)
-            QCoreApplication.installTranslator(self._catalogue)
+            self._install(Catalogue(file, self))
+            theirs = QTranslator(self)  # what Qt itself says in its dialogs; asked first, since it is installed last
+            if theirs.load(f"qtbase_{name}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+                self._install(theirs)
+
+    def _install(self, translator: QTranslator) -> None:
+        QCoreApplication.installTranslator(translator)
+        self._installed.append(translator)

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -20,7 +21,14 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThread, QThreadPool, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
+
+from ace_desktop.desktop import Desktop
+from ace_desktop.main_window import MainWindow
+from ace_desktop.places import Places
+from ace_desktop.session import Session
+from tests.ace_desktop.small_document import small_document
 
 ExpectLog = Callable[[str], None]
 _Object = TypeVar("_Object", bound=QObject)
@@ -64,7 +72,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def checked(qapp: QApplication, _warnings: _Warnings) -> Iterator[None]:
     """Fail a test that leaves something behind; runs after pytest-qt has closed the test's widgets."""
-    threads, windows = set(threading.enumerate()), set(_windows())
+    threads, windows = _running(), set(_windows())
     timers = set(map(id, _timers()))
     yield
     qapp.processEvents()
@@ -83,6 +91,28 @@ def checked(qapp: QApplication, _warnings: _Warnings) -> Iterator[None]:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
 
 
+@pytest.fixture
+def desktop(qapp: QApplication, tmp_path: Path) -> Iterator[Desktop]:
+    """Give a program that keeps everything in the test's folder and speaks English; its windows close at the end."""
+    made = Desktop(qapp, Places.under(tmp_path / "kept"))
+    made.kept.change(language="en", theme="light")
+    yield made
+    for window in list(made.windows):
+        window.closing = True
+        window.close()
+    made.close()
+    made.language.use("en")
+    made.deleteLater()
+
+
+@pytest.fixture
+def window(desktop: Desktop, qtbot: QtBot) -> MainWindow:
+    """Give a window with a small document: two layers, one of them with a mask, an edit mask and a selection."""
+    made = desktop.new_window(Session(small_document()))
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    return made
+
+
 def _windows() -> list[QWidget]:
     return [widget for widget in QApplication.topLevelWidgets() if isValid(widget)]
 
@@ -92,11 +122,16 @@ def _threads(before: set[threading.Thread]) -> list[str]:
     end = time.monotonic() + _PATIENCE
     pool = QThreadPool.globalInstance()
     pool.waitForDone(round(_PATIENCE * 1000))
-    while time.monotonic() < end and set(threading.enumerate()) - before:
+    while time.monotonic() < end and _running() - before:
         time.sleep(0.01)
-    names = [thread.name for thread in set(threading.enumerate()) - before]
+    names = [thread.name for thread in _running() - before]
     names += [repr(thread) for thread in _all(QThread) if thread.isRunning() and type(thread) is not QThread]
     return [*names, "of the global pool"] if pool.activeThreadCount() else names
+
+
+def _running() -> set[threading.Thread]:
+    """List Python's threads; what it makes up for a thread of Qt's that asked for its name stays after that ended."""
+    return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}  # pyright: ignore[reportPrivateUsage]
 
 
 def _timers() -> list[QTimer]:

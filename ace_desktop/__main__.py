@@ -1,0 +1,7 @@
+"""Start the program."""
+
+import sys
+
+from .app import main
+
+sys.exit(main())

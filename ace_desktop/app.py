@@ -1,0 +1,44 @@
+"""The program: python -m ace_desktop [FILE ...]."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from .desktop import Desktop, FileOpenEvents
+from .places import NAME, Places
+from .recovery_dialog import offer_recovery
+from .reporting import catch, write_log
+
+
+def main(arguments: Sequence[str] = sys.argv) -> int:
+    """Run until the last window is closed."""
+    application = QApplication(list(arguments))
+    application.setApplicationName(NAME)
+    application.setDesktopFileName("ace-desktop")
+    events = FileOpenEvents(application)
+    places = Places.of_user()
+    write_log(places.logs)
+    desktop = Desktop(application, places)
+
+    def tell(text: str, details: str) -> None:
+        (desktop.active_window() or desktop.new_window()).message.say(text, details)
+
+    catch(tell)
+    begin(desktop, events, [Path(name) for name in application.arguments()[1:]])
+    try:
+        return application.exec()
+    finally:
+        desktop.close()
+
+
+def begin(desktop: Desktop, events: FileOpenEvents, files: Sequence[Path]) -> None:
+    """Open the first window with the files that were asked for, and offer what an unexpected end left behind."""
+    window = desktop.new_window()
+    for file in (*files, *events.listen(desktop.open)):
+        desktop.open(file, window)
+    QTimer.singleShot(0, window, lambda: offer_recovery(desktop, window))

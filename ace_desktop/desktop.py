@@ -1,0 +1,251 @@
+"""The running program: its windows and what they share."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QUrl
+from PySide6.QtGui import QFileOpenEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from .autosave import Autosaves
+from .background import Background
+from .document.errors import DocumentError
+from .icons import app_icon
+from .main_window import MainWindow
+from .places import Places, resources
+from .reporting import sentence
+from .session import Session
+from .settings import Kept, Settings
+from .theme import Theme
+from .translation import Language, tr
+
+if TYPE_CHECKING:
+    from .document.journal import Journal
+    from .document.recovery import Recoverable
+    from .document.state import State
+
+log = logging.getLogger(__name__)
+
+COLOUR = "#e0413a"  # what brushes begin with
+
+
+class FileOpenEvents(QObject):
+    """Takes the files that the system asks to open, from the first moment on; keeps them until someone listens."""
+
+    def __init__(self, application: QApplication) -> None:
+        super().__init__(application)
+        self._waiting: list[Path] = []
+        self._open: Callable[[Path], None] | None = None
+        application.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take the events that name a file."""
+        if isinstance(event, QFileOpenEvent):
+            path = event.url().toLocalFile() or event.file()
+            if path:
+                self._take(Path(path))
+            return True
+        return super().eventFilter(watched, event)
+
+    def _take(self, path: Path) -> None:
+        if self._open is None:
+            self._waiting.append(path)
+        else:
+            self._open(path)
+
+    def listen(self, open_file: Callable[[Path], None]) -> list[Path]:
+        """Call this for every file from now on; returns those that came before."""
+        self._open = open_file
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
+class Desktop(QObject):
+    """Holds the windows, the settings, the colours, the language and the threads of the running program."""
+
+    def __init__(self, application: QApplication, places: Places) -> None:
+        super().__init__()
+        self.places = places
+        self.kept = Kept(places.settings / "settings.json", self)
+        self.background = Background(parent=self)
+        self.language = Language(resources() / "translations", self)
+        self.language.use(self.kept.value.language)
+        self.theme = Theme(application, self)
+        self.theme.use(self.kept.value.theme)
+        self.autosave = Autosaves(places.journals, self.background, self.kept, self)
+        self.windows: list[MainWindow] = []
+        self._quitting = False
+        self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
+        application.setWindowIcon(app_icon())
+        self.kept.changed.connect(self._settings_changed)
+        self.autosave.failed.connect(self._autosave_failed)
+
+    # Windows
+
+    def new_window(self, session: Session | None = None) -> MainWindow:
+        """Open a window, a little off the one before."""
+        window = MainWindow(self, session)
+        if self.windows:
+            window.move(self.windows[-1].pos().x() + 24, self.windows[-1].pos().y() + 24)
+        self.windows.append(window)
+        window.show()
+        return window
+
+    def active_window(self) -> MainWindow | None:
+        """Give the window that the user works in."""
+        found = QApplication.activeWindow()
+        return found if isinstance(found, MainWindow) else self.windows[-1] if self.windows else None
+
+    def show(self, session: Session, window: MainWindow | None = None) -> MainWindow:
+        """Show a document: in the given window if that is empty, otherwise in another one."""
+        if window is not None and window.session is None and window in self.windows:
+            window.set_session(session)
+            return window
+        empty = next((other for other in self.windows if other.session is None), None)
+        if empty is not None:
+            empty.set_session(session)
+            empty.activateWindow()
+            return empty
+        return self.new_window(session)
+
+    def closed(self, window: MainWindow) -> None:
+        """Forget a window that is closing."""
+        if window in self.windows:
+            self.windows.remove(window)
+            self.autosave.forget(window)
+            window.set_session(None)
+            window.deleteLater()
+        if self._quitting:
+            self.quit()
+
+    def quit(self) -> None:
+        """Close all windows, asking where something would be lost; then end."""
+        self._quitting = bool(self.windows)
+        if self.windows:
+            self.windows[-1].close()
+        else:
+            QApplication.quit()
+
+    def stay(self) -> None:
+        """End an attempt to quit."""
+        self._quitting = False
+
+    # Files
+
+    def open(self, path: Path, window: MainWindow | None = None) -> None:
+        """Open a file in a window; one that is open already comes to the front."""
+        path = path.absolute()
+        for other in self.windows:
+            if other.session is not None and other.session.path == path:
+                other.activateWindow()
+                return
+
+        def done(state: State) -> None:
+            self.show(Session(state, path), window)
+            self.kept.set(self.kept.value.with_recent(path))
+
+        self.read(path, done, window)
+
+    def read(self, path: Path, done: Callable[[State], None], window: MainWindow | None) -> None:
+        """Read a file in a thread; `window` is told of what went wrong and of what was not kept."""
+        teller = window or self.active_window() or self.new_window()
+        warnings: list[str] = []
+        teller.status.say(tr("Opening {name}…", name=path.name))
+
+        def work() -> State:
+            from .document.opening import open_document
+
+            return open_document(path, warnings.append)
+
+        def read(state: State) -> None:
+            teller.status.message.clear()
+            done(state)
+            for warning in warnings[:1]:
+                (self.active_window() or teller).message.say(sentence(warning), "\n".join(warnings))
+
+        self.background.run(work, read, teller.fail, teller)
+
+    def recover(self, item: Recoverable) -> None:
+        """Bring back a document that was open when the program ended unexpectedly."""
+
+        def work() -> tuple[State, Journal]:
+            from .document import recovery
+            from .document.journal import Journal
+
+            state = recovery.recover(item)
+            journal = Journal(self.places.journals, item.title, item.path, self.autosave.failed.emit)
+            if journal.write(state):  # the old one goes only when the new one holds everything
+                recovery.discard(item)
+            return state, journal
+
+        def done(result: tuple[State, Journal]) -> None:
+            state, journal = result
+            session = Session(state, item.path)
+            session.history.mark_saved(replace(state))  # another state than any here: what is here is not saved
+            window = self.show(session)
+            self.autosave.adopt(window, journal)
+            window.status.say(tr("Restored “{name}”. Save it to keep it.", name=item.title))
+
+        teller = self.active_window() or self.new_window()
+        self.background.run(work, done, teller.fail, teller)
+
+    def layer_file(self, window: MainWindow) -> Callable[[list[str]], QUrl | None]:
+        """Give what makes a PNG file of dragged layers for other programs."""
+
+        def make(ids: list[str]) -> QUrl | None:
+            from .dragging import layers_as_png
+
+            if window.session is None:
+                return None
+            return layers_as_png(window.session.state, ids, Path(self._dragged.name))
+
+        return make
+
+    # What windows share
+
+    @property
+    def colour(self) -> str:
+        """The colour that brushes and fills use."""
+        value = self.kept.value.tool_options.get("*", {}).get("colour", COLOUR)
+        if isinstance(value, str):
+            return value
+        return "#" + "".join(f"{int(part):02x}" for part in value[:3])
+
+    def clipboard_has_picture(self) -> bool:
+        """Tell whether there is a picture to paste."""
+        data = QGuiApplication.clipboard().mimeData()
+        return bool(data and data.hasImage())
+
+    def show_preferences(self, window: MainWindow, page: str = "general") -> None:
+        """Open the preferences over a window."""
+        from .preferences import Preferences
+
+        found = window.findChild(Preferences)
+        preferences = found or Preferences(self, window)
+        preferences.show_page(page)
+        preferences.show()
+        preferences.activateWindow()
+
+    def _autosave_failed(self, text: str) -> None:
+        if (window := self.active_window()) is not None:
+            window.fail(DocumentError(text))
+
+    def _settings_changed(self, before: Settings) -> None:
+        now = self.kept.value
+        if now.theme != before.theme:
+            self.theme.use(now.theme)
+        if now.language != before.language:
+            self.language.use(now.language)
+
+    def close(self) -> None:
+        """End everything that runs; windows are closed before."""
+        self.autosave.close()
+        self.background.close()
+        self.kept.flush()
+        self._dragged.cleanup()

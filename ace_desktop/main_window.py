@@ -1,0 +1,434 @@
+"""A window with one document: tools left, canvas in the middle, inspector right."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QSplitter, QToolBar, QVBoxLayout, QWidget
+
+from . import menus
+from .actions import CANVAS_MENU
+from .canvas.tools import TOOLS
+from .canvas.view import CanvasView
+from .commands import CHECKED, COMMANDS
+from .commands.file import ask_to_close
+from .commands.mask import load_mask
+from .conditions import CONDITIONS, Situation
+from .panels.controls import Section
+from .panels.layers import LayersPanel
+from .panels.mask_picture import mask_as_picture
+from .panels.message_bar import MessageBar
+from .panels.status import Status
+from .panels.tool_column import PREFIX, ToolColumn, tool_actions
+from .panels.tool_options import COLOUR_PLACE, PAINT_PLACE, OptionValues, ToolOptions
+from .reporting import explain
+from .session import Session
+from .settings import Settings
+from .translation import marked, tr
+
+if TYPE_CHECKING:
+    from .desktop import Desktop
+    from .document.openraster_write import Encoded
+    from .document.state import State
+
+INSPECTOR = (280, 340)
+TOOLBAR_HEIGHT = 40
+LAYERS = marked("Layers")
+
+
+class MainWindow(QMainWindow):
+    """Shows a session, or how to begin where there is none.
+
+    What actions do stands in `commands`; this holds the parts together and follows the document and the settings.
+    """
+
+    def __init__(self, desktop: Desktop, session: Session | None = None) -> None:
+        super().__init__()
+        self.desktop = desktop
+        self.session: Session | None = None
+        self.layers: LayersPanel | None = None
+        self.encoded: Encoded = {}
+        self.saving = False
+        self.closing = False
+        self.held = False
+        self.mask_alone = False
+        self.setAcceptDrops(True)
+        self.setUnifiedTitleAndToolBarOnMac(True)
+        self.kinds = menus.window_kinds(tool_actions())
+        chosen = desktop.kept.value.shortcuts
+        self.actions_by_id = menus.make_actions(self, self.kinds, self.run, chosen)
+        self.view = CanvasView(session, self)
+        self.view.addAction(self.actions_by_id["view.canvas_only"])
+        self.message = MessageBar(self)
+        self.status = Status(self)
+        self.options = ToolOptions(self)
+        self.tools = ToolColumn(self.actions_by_id, [kind for kind in self.kinds if kind.id.startswith(PREFIX)], self)
+        self.inspector = QWidget(self)
+        self._layers_section: Section | None = None
+        self._toolbar = QToolBar(self)
+        self.menus: dict[str, QMenu] = {}
+        self._lay_out()
+        self._build_menus()
+        self.tool_id = ""
+        self._refresh = QTimer(self)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(0)
+        self._refresh.timeout.connect(self.refresh)
+        self._connect()
+        self.set_session(session)
+        self._restore_geometry()
+
+    # What it is made of
+
+    def _lay_out(self) -> None:
+        self._toolbar.setMovable(False)
+        self._toolbar.setIconSize(QSize(20, 20))
+        self._toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        menus.fill_toolbar(self._toolbar, self.actions_by_id)
+        if not menus.is_mac():
+            self._toolbar.setFixedHeight(TOOLBAR_HEIGHT)
+        self.addToolBar(self._toolbar)
+        self.inspector.setObjectName("inspector")
+        self.inspector.setMinimumWidth(INSPECTOR[0])
+        self.inspector.setMaximumWidth(INSPECTOR[1])
+        self._inspector_column = QVBoxLayout(self.inspector)
+        self._inspector_column.setContentsMargins(1, 4, 0, 0)
+        self._inspector_column.setSpacing(0)
+        self._inspector_column.addStretch(1)
+        middle = QWidget(self)
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.message)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.status)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._splitter.setHandleWidth(1)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.addWidget(middle)
+        self._splitter.addWidget(self.inspector)
+        self._splitter.setStretchFactor(0, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.tools)
+        row.addWidget(self._splitter, 1)
+        self._whole = QWidget(self)
+        outer = QVBoxLayout(self._whole)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.options)
+        outer.addLayout(row, 1)
+        self.setCentralWidget(self._whole)
+        for part in (self.tools, self.options, self.status, self.inspector):
+            part.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.resize(1280, 832)
+
+    def _build_menus(self) -> None:
+        self.menus = menus.fill_menu_bar(self.menuBar(), self.actions_by_id, self.kinds)
+        self.menus["File/Open recent"].aboutToShow.connect(self._list_recent)
+        self.menus["Mask"].aboutToShow.connect(self._list_masks)
+        self._masks_menu = QMenu(tr("Load mask"), self.menus["Mask"])
+        self.menus["Mask"].insertMenu(self.actions_by_id["mask.tint"], self._masks_menu)
+        self.menus["Mask"].insertSeparator(self.actions_by_id["mask.tint"])
+
+    def _connect(self) -> None:
+        kept, theme = self.desktop.kept, self.desktop.theme
+        kept.changed.connect(self._settings_changed)
+        theme.changed.connect(self.update)
+        self.view.zoom_changed.connect(self.status.show_zoom)
+        self.view.pointer_moved.connect(self.status.show_position)
+        self.view.message.connect(self.status.say)
+        self.view.option_wanted.connect(self.set_option)
+        QGuiApplication.clipboard().dataChanged.connect(self._refresh.start)
+
+    # What it shows
+
+    def set_session(self, session: Session | None) -> None:
+        """Show another document; the one before is let go."""
+        if self.session is not None:
+            self.session.history_changed.disconnect(self._refresh.start)
+            self.session.changed.disconnect(self._state_changed)
+            self.session.path_changed.disconnect(self._title)
+        before, self.session = self.session, session
+        self.mask_alone = False
+        self.paint_on_mask(False)
+        self.encoded = {}
+        self.view.set_session(session)
+        self._show_layers()
+        if session is not None:
+            session.setParent(self)
+            session.history_changed.connect(self._refresh.start)
+            session.changed.connect(self._state_changed)
+            session.path_changed.connect(self._title)
+            self.status.show_zoom(self.view.zoom)
+        if before is not None:
+            before.deleteLater()
+        self.choose_tool(self.tool_id or self.desktop.kept.value.tool or TOOLS[0].id)
+        self.status.show_state(session.state if session else None)
+        self.desktop.autosave.follow(self)
+        self._title()
+        self.refresh()
+
+    def _show_layers(self) -> None:
+        if self._layers_section is not None:
+            self._inspector_column.removeWidget(self._layers_section)
+            self._layers_section.hide()
+            self._layers_section.deleteLater()
+            self._layers_section = self.layers = None
+        self.inspector.setVisible(self.session is not None and not self.canvas_only)
+        self.tools.setVisible(self.session is not None and not self.canvas_only)
+        if self.session is None:
+            return
+        self.layers = LayersPanel(
+            self.session, self.actions_by_id, self.desktop.background, lambda: self.paints_mask, self
+        )
+        self.layers.paint_on_mask.connect(self.paint_on_mask)
+        self.layers.show_mask_alone.connect(lambda: self.show_mask_alone(not self.mask_alone))
+        self.layers.carry_files(self.desktop.layer_file(self))
+        self._layers_section = Section(LAYERS, self.layers, self)
+        self._layers_section.set_open(LAYERS not in self.desktop.kept.value.collapsed)
+        self._layers_section.folded.connect(self._keep_folded)
+        self._inspector_column.insertWidget(0, self._layers_section)
+        self._stretch_sections()
+
+    def _keep_folded(self, folded: bool) -> None:
+        others = [name for name in self.desktop.kept.value.collapsed if name != LAYERS]
+        self.desktop.kept.change(collapsed=(*others, LAYERS) if folded else tuple(others))
+        self._stretch_sections()
+
+    def _stretch_sections(self) -> None:
+        """Give the room to the section that is open; to nothing where none is."""
+        opened = self._layers_section is not None and self._layers_section.opened
+        self._inspector_column.setStretch(0, 1 if opened else 0)
+        self._inspector_column.setStretch(1, 0 if opened else 1)
+
+    def _state_changed(self) -> None:
+        self.show_mask_alone(False)
+        if self.session is not None:
+            self.status.show_state(self.session.state)
+        self._refresh.start()
+
+    def _title(self) -> None:
+        path = self.session.path if self.session else None
+        self.setWindowFilePath(str(path) if path else "")
+        name = path.name if path else tr("Untitled") if self.session else "ACE Desktop"
+        self.setWindowTitle(f"{name}[*]")
+        self.setWindowModified(bool(self.session and self.session.modified))
+
+    @property
+    def name(self) -> str:
+        """What the document is called in sentences."""
+        path = self.session.path if self.session else None
+        return path.stem if path else tr("Untitled")
+
+    def refresh(self) -> None:
+        """Enable, check and name the actions as the document now is."""
+        session = self.session
+        now = Situation(session, self.desktop.clipboard_has_picture(), bool(self.desktop.kept.value.recent))
+        menus.enable_actions(self.actions_by_id, self.kinds, now)
+        for name, checked in CHECKED.items():
+            self.actions_by_id[name].setChecked(checked(self))
+        history = session.history if session else None
+        undo, redo = (history.undo_label, history.redo_label) if history else (None, None)
+        self.actions_by_id["edit.undo"].setText(tr("Undo {step}", step=tr(undo)) if undo else tr("Undo"))
+        self.actions_by_id["edit.redo"].setText(tr("Redo {step}", step=tr(redo)) if redo else tr("Redo"))
+        self.setWindowModified(bool(session and session.modified))
+
+    def reason(self, action_id: str) -> str:
+        """Say why an action cannot be used now; empty where it can."""
+        kind = next(kind for kind in self.kinds if kind.id == action_id)
+        now = Situation(self.session, self.desktop.clipboard_has_picture(), bool(self.desktop.kept.value.recent))
+        condition = CONDITIONS[kind.enabled]
+        return "" if condition.holds(now) else tr(condition.reason)
+
+    # What it does
+
+    def run(self, action_id: str) -> None:
+        """Do what an action is for."""
+        if self.held:
+            return
+        if action_id.startswith(PREFIX):
+            self.choose_tool(action_id.removeprefix(PREFIX))
+        else:
+            COMMANDS[action_id](self)
+        self._refresh.start()
+
+    def choose_tool(self, tool_id: str) -> None:
+        """Take a tool into the hand and show its options."""
+        kind = next((kind for kind in TOOLS if kind.id == tool_id), TOOLS[0])
+        self.tool_id = kind.id
+        self.actions_by_id[PREFIX + kind.id].setChecked(True)
+        values = OptionValues(kind, self.desktop.kept)
+        if self.session is not None:
+            self.view.tool = kind.make(self.session, values)
+        self.options.show_tool(kind if self.session and not self.canvas_only else None, values)
+        self.desktop.kept.change(tool=kind.id)
+
+    def paint_on_mask(self, wanted: bool) -> None:
+        """Let strokes go to the active layer's mask, or to its pixels again."""
+        options = self.desktop.kept.value.tool_options
+        target = "layer mask" if wanted else "pixels"
+        self.desktop.kept.change(tool_options={**options, PAINT_PLACE: {"target": target}})
+        if self.layers is not None:
+            self.layers.view.viewport().update()
+        self._refresh.start()
+
+    @property
+    def paints_mask(self) -> bool:
+        """Whether strokes go to the active layer's mask."""
+        return self.desktop.kept.value.tool_options.get(PAINT_PLACE, {}).get("target") == "layer mask"
+
+    def set_option(self, name: str, value: object) -> None:
+        """Set an option of the tool in hand, as it asks for."""
+        kind = next(kind for kind in TOOLS if kind.id == self.tool_id)
+        if any(option.name == name for option in kind.options):
+            OptionValues(kind, self.desktop.kept).set(name, value)
+        elif name == "colour":
+            options = self.desktop.kept.value.tool_options
+            self.desktop.kept.change(tool_options={**options, COLOUR_PLACE: {"colour": value}})
+
+    def show_mask_alone(self, wanted: bool) -> None:
+        """Show the active layer's mask in grey in place of the picture, or the picture again."""
+        session = self.session
+        if session is None or wanted == self.mask_alone:
+            return
+        if not wanted:
+            self.mask_alone = False
+            self.view.set_session(session)
+            self.choose_tool(self.tool_id)
+            return
+        state = session.state
+
+        def done(grey: State) -> None:
+            if self.session is session and session.state is state:
+                self.mask_alone = True
+                shown = Session(grey, parent=session)
+                self.view.set_session(shown)
+                self._refresh.start()
+
+        self.desktop.background.run(lambda: mask_as_picture(state), done, self.fail, session)
+
+    def hold(self, label: str) -> None:
+        """Wait for a piece of work: nothing can be edited until `release`."""
+        self.status.say(tr("{step}…", step=label))
+        self._whole.setEnabled(False)
+        self.held = True
+
+    def release(self) -> None:
+        """Go on."""
+        self.status.message.clear()
+        self._whole.setEnabled(True)
+        self.held = False
+
+    def fail(self, error: Exception) -> None:
+        """Say what went wrong: errors of files in their own words, others in general ones, with details to copy."""
+        self.status.message.clear()
+        text, details = explain(error)
+        self.message.say(text, details)
+
+    @property
+    def canvas_only(self) -> bool:
+        """Whether everything but the canvas is hidden."""
+        return self._toolbar.isHidden() and not self.isHidden()
+
+    def show_canvas_only(self, wanted: bool) -> None:
+        """Hide everything but the canvas, or show it again."""
+        self._toolbar.setHidden(wanted)
+        if not menus.is_mac():
+            self.menuBar().setHidden(wanted)
+        shown = not wanted and self.session is not None
+        for part in (self.tools, self.inspector):
+            part.setVisible(shown)
+        self.status.setVisible(not wanted)
+        self.options.setVisible(shown and bool(self.options.fields))
+
+    def command_menu(self) -> QMenu:
+        """Make the canvas's context menu."""
+        return menus.popup(CANVAS_MENU, self.actions_by_id, self)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        """Show the canvas's menu."""
+        if self.session is not None and self.view.rect().contains(self.view.mapFromGlobal(event.globalPos())):
+            self.command_menu().popup(event.globalPos())
+
+    def _list_recent(self) -> None:
+        menu = self.menus["File/Open recent"]
+        last = self.actions_by_id["file.clear_recent"]
+        for action in menu.actions():
+            if action is not last:
+                menu.removeAction(action)
+                action.deleteLater()
+        for name in self.desktop.kept.value.recent:
+            action = QAction(Path(name).name, menu)
+            action.setToolTip(name)
+            action.triggered.connect(partial(self._open_recent, Path(name)))
+            menu.insertAction(last, action)
+        menu.insertSeparator(last)
+
+    def _list_masks(self) -> None:
+        self._masks_menu.clear()
+        masks = self.session.state.masks if self.session else {}
+        self._masks_menu.setEnabled(bool(masks))
+        for name in masks:
+            action = self._masks_menu.addAction(name)
+            action.triggered.connect(partial(self._load_mask, name))
+
+    def _open_recent(self, path: Path) -> None:
+        self.desktop.open(path, self)
+
+    def _load_mask(self, name: str) -> None:
+        load_mask(self, name)
+
+    # What it is told
+
+    def _settings_changed(self, before: Settings) -> None:
+        now = self.desktop.kept.value
+        if now.shortcuts != before.shortcuts:
+            menus.set_shortcuts(self.actions_by_id, self.kinds, now.shortcuts)
+        if now.tool_options != before.tool_options:
+            self.options.refresh()
+            self.view.update()
+        if now.recent != before.recent:
+            self._refresh.start()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the language."""
+        if event.type() == QEvent.Type.LanguageChange:
+            menus.name_actions(self.actions_by_id, self.kinds)
+            self._build_menus()
+            self._title()
+            self.refresh()
+        super().changeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()) and not isinstance(event.source(), QWidget):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open files that were dropped here."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.desktop.open(Path(url.toLocalFile()), self)
+        event.acceptProposedAction()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Ask before something would be lost; go away at once where nothing would."""
+        if self.held or (not self.closing and ask_to_close(self)):
+            event.ignore()
+            return
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        self.desktop.kept.change(geometry=geometry, inspector_width=max(self.inspector.width(), INSPECTOR[0]))
+        self.desktop.closed(self)
+        event.accept()
+
+    def _restore_geometry(self) -> None:
+        kept = self.desktop.kept.value
+        if kept.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(kept.geometry.encode()))
+        self._splitter.setSizes([self.width() - 41 - kept.inspector_width, kept.inspector_width])

@@ -1,0 +1,157 @@
+"""Actions of a window made from their table, and the menu bar, toolbar and context menus made from the actions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
+
+from .actions import ACTIONS, MENUS, TOOLBAR, ActionKind
+from .conditions import CONDITIONS, Situation
+from .icons import icon
+from .translation import tr
+
+ROLES = {
+    "about": QAction.MenuRole.AboutRole,
+    "preferences": QAction.MenuRole.PreferencesRole,
+    "quit": QAction.MenuRole.QuitRole,
+}
+ONLY_ON_CANVAS = frozenset({"view.canvas_only"})
+"""Actions whose shortcut is taken only while the canvas has the keyboard: elsewhere Tab goes to the next control."""
+
+
+def make_actions(
+    owner: QWidget, kinds: Iterable[ActionKind], run: Callable[[str], None], shortcuts: Mapping[str, tuple[str, ...]]
+) -> dict[str, QAction]:
+    """Make the actions of a window; `run` gets the id of one that was triggered."""
+    made: dict[str, QAction] = {}
+    choices: dict[str, QActionGroup] = {}
+    for kind in kinds:
+        action = QAction(owner)
+        action.setObjectName(kind.id)
+        action.setCheckable(kind.checkable)
+        action.setMenuRole(ROLES.get(kind.role, QAction.MenuRole.NoRole))
+        action.setIconVisibleInMenu(False)
+        if kind.icon:
+            action.setIcon(icon(kind.icon))
+        if kind.choice:
+            action.setActionGroup(choices.setdefault(kind.choice, QActionGroup(owner)))
+        if kind.id in ONLY_ON_CANVAS:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.triggered.connect(_runner(run, kind.id))
+        owner.addAction(action)
+        made[kind.id] = action
+    name_actions(made, kinds)
+    set_shortcuts(made, kinds, shortcuts)
+    return made
+
+
+def _runner(run: Callable[[str], None], name: str) -> Callable[[], None]:
+    return lambda: run(name)
+
+
+def name_actions(actions: Mapping[str, QAction], kinds: Iterable[ActionKind]) -> None:
+    """Write the actions' names in the language of now."""
+    for kind in kinds:
+        actions[kind.id].setText(tr(kind.text))
+
+
+def set_shortcuts(
+    actions: Mapping[str, QAction], kinds: Iterable[ActionKind], chosen: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Give each action the user's shortcuts, otherwise its own."""
+    for kind in kinds:
+        keys = chosen.get(kind.id, kind.shortcuts)
+        actions[kind.id].setShortcuts([QKeySequence(key, QKeySequence.SequenceFormat.PortableText) for key in keys])
+
+
+def enable_actions(actions: Mapping[str, QAction], kinds: Iterable[ActionKind], now: Situation) -> None:
+    """Enable what can be used now; the tool tip of the others says why not."""
+    holds = {name: condition.holds(now) for name, condition in CONDITIONS.items()}
+    for kind in kinds:
+        action = actions[kind.id]
+        action.setEnabled(holds[kind.enabled])
+        action.setToolTip(tool_tip(action) if holds[kind.enabled] else tr(CONDITIONS[kind.enabled].reason))
+
+
+def tool_tip(action: QAction) -> str:
+    """Give an action's name with its first shortcut."""
+    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    name = action.text().rstrip("…")
+    return f"{name} ({keys})" if keys else name
+
+
+def fill_menu_bar(bar: QMenuBar, actions: Mapping[str, QAction], kinds: Iterable[ActionKind]) -> dict[str, QMenu]:
+    """Build the menus; returns every menu by its path."""
+    bar.clear()
+    menus: dict[str, QMenu] = {}
+    for name in MENUS:
+        menus[name] = bar.addMenu(tr(name))
+        menus[name].setToolTipsVisible(True)
+    sections: dict[str, int] = {}
+    for kind in kinds:
+        if not kind.menu:
+            continue
+        top, _, below = kind.menu.partition("/")
+        if sections.get(top, kind.section) != kind.section and not (below and kind.menu in menus):
+            menus[top].addSeparator()
+        if below and kind.menu not in menus:
+            menus[kind.menu] = menus[top].addMenu(tr(below))
+            menus[kind.menu].setToolTipsVisible(True)
+        if below:
+            if sections.get(kind.menu, kind.section) != kind.section:
+                menus[kind.menu].addSeparator()
+            sections[kind.menu] = kind.section
+        else:
+            sections[top] = kind.section
+        menus[kind.menu].addAction(actions[kind.id])
+    return menus
+
+
+def fill_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
+    """Put the actions of the toolbar into it."""
+    for name in TOOLBAR:
+        if name in actions:
+            bar.addAction(actions[name])
+            button = bar.widgetForAction(actions[name])
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            continue
+        gap = QWidget(bar)
+        if name == "<":
+            gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        else:
+            gap.setFixedWidth(8)
+        bar.addWidget(gap)
+
+
+def popup(names: Iterable[str], actions: Mapping[str, QAction], parent: QWidget) -> QMenu:
+    """Make a context menu of these actions; "" is a separator. It goes away when it is closed."""
+    menu = QMenu(parent)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    menu.setToolTipsVisible(True)
+    for name in names:
+        menu.addAction(actions[name]) if name else menu.addSeparator()
+    return menu
+
+
+def conflicts(kinds: Iterable[ActionKind], chosen: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Map shortcuts that several actions have to the ids of those actions."""
+    taken: dict[str, list[str]] = {}
+    for kind in kinds:
+        for key in chosen.get(kind.id, kind.shortcuts):
+            portable = QKeySequence(key, QKeySequence.SequenceFormat.PortableText).toString()
+            taken.setdefault(portable, []).append(kind.id)
+    return {key: ids for key, ids in taken.items() if len(ids) > 1}
+
+
+def is_mac() -> bool:
+    """Tell whether this is a Mac, where the menu bar is the system's."""
+    return sys.platform == "darwin"
+
+
+def window_kinds(tools: Iterable[ActionKind]) -> tuple[ActionKind, ...]:
+    """List the actions of a window: those of the table and one for every tool."""
+    return (*ACTIONS, *tools)

@@ -1,0 +1,51 @@
+"""Small pictures of layers and masks, read from every so-manieth pixel of their tiles; safe in any thread."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QImage
+
+from ..document.geometry import Rect
+from ..document.plane import Plane, indices, tile_rect
+
+SIDE = 64  # device pixels: enough for a row of the list on a screen of twice the density
+_FINER = 2  # read that many times more than is shown, and average
+
+
+def thumbnail_size(rect: Rect, side: int = SIDE) -> tuple[int, int]:
+    """Give the largest size of the rectangle's shape that fits a square; each side at least 1."""
+    scale = side / max(rect.width, rect.height, 1)
+    return max(1, round(rect.width * scale)), max(1, round(rect.height * scale))
+
+
+def sampled(plane: Plane, rect: Rect, width: int, height: int) -> NDArray[np.unsignedinteger]:
+    """Read height x width x channels pixels, evenly spread over the rectangle."""
+    out = np.full((height, width, plane.channels), plane.default, plane.dtype)
+    columns = rect.x + ((np.arange(width) + 0.5) * rect.width / width).astype(int)
+    rows = rect.y + ((np.arange(height) + 0.5) * rect.height / height).astype(int)
+    for index in indices(rect):
+        tile, place = plane.tiles.get(index), tile_rect(index)
+        if tile is None:
+            continue
+        left, right = np.searchsorted(columns, (place.x, place.right))
+        top, bottom = np.searchsorted(rows, (place.y, place.bottom))
+        here = tile[rows[top:bottom] - place.y][:, columns[left:right] - place.x]
+        out[top:bottom, left:right] = here
+    return out
+
+
+def plane_thumbnail(plane: Plane, rect: Rect, side: int = SIDE) -> QImage:
+    """Show a rectangle of a plane: colours on nothing, or a mask as grey."""
+    width, height = thumbnail_size(rect, side)
+    pixels = sampled(plane, rect, width * _FINER, height * _FINER)
+    if pixels.dtype == np.uint16:
+        pixels = pixels >> 8
+    values = pixels.reshape(height, _FINER, width, _FINER, plane.channels).astype(np.uint32)
+    if plane.channels == 1:
+        grey = np.ascontiguousarray(values.mean((1, 3))[..., 0].astype(np.uint8))
+        return QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
+    alpha = values[..., 3:]
+    colour = (values[..., :3] * alpha).sum((1, 3)) // np.maximum(alpha.sum((1, 3)), 1)
+    straight = np.dstack([colour, alpha.mean((1, 3))]).astype(np.uint8)
+    return QImage(straight.data, width, height, width * 4, QImage.Format.Format_RGBA8888).copy()

@@ -1,0 +1,128 @@
+"""The strip of a tool's options under the title bar, and where their values are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from PySide6.QtCore import QEvent, QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from ..canvas.tools import Option, ToolKind
+from ..settings import Kept
+from ..theme import ROW
+from ..translation import tr
+from .controls import hairline
+from .fields import Field
+
+COLOUR_PLACE, PAINT_PLACE = "*", "paint"
+"""Where values are kept that several tools have in common: the colour, and what of a layer is painted on."""
+
+
+def place_of(kind: ToolKind, option: Option) -> str:
+    """Name the place in the settings where a value is kept."""
+    if option.kind == "colour":
+        return COLOUR_PLACE
+    return PAINT_PLACE if "layer mask" in dict(option.choices) else kind.id
+
+
+class OptionValues(Mapping[str, Any]):
+    """The option values of one tool as they are now: what the user set, otherwise the default."""
+
+    def __init__(self, kind: ToolKind, kept: Kept) -> None:
+        self._defaults = {option.name: option.default for option in kind.options}
+        self._places = {option.name: place_of(kind, option) for option in kind.options}
+        self._kept = kept
+
+    def __getitem__(self, name: str) -> Any:
+        default = self._defaults[name]
+        value = self._kept.value.tool_options.get(self._places[name], {}).get(name, default)
+        if isinstance(default, tuple) and isinstance(value, list):
+            return tuple(value)
+        return value if type(value) is type(default) or isinstance(default, float) else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._defaults)
+
+    def __len__(self) -> int:
+        return len(self._defaults)
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a value."""
+        options = self._kept.value.tool_options
+        place = self._places[name]
+        self._kept.change(tool_options={**options, place: {**options.get(place, {}), name: value}})
+
+
+class ToolOptions(QWidget):
+    """The strip; hidden while a tool has no options."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("options")
+        self.setFixedHeight(ROW + 1)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(12, 0, 12, 1)
+        self._row.setSpacing(16)
+        self._shown: tuple[ToolKind, OptionValues] | None = None
+        self.fields: dict[str, Field] = {}
+        self.hide()
+
+    def show_tool(self, kind: ToolKind | None, values: OptionValues | None) -> None:
+        """Show the options of a tool."""
+        self._shown = None if kind is None or values is None else (kind, values)
+        self._fill()
+
+    def refresh(self) -> None:
+        """Show the values as they are now, after a tool changed one (a key made the brush larger)."""
+        if self._shown:
+            for name, field in self.fields.items():
+                field.show_value(self._shown[1][name])
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Never keep the window from being narrow."""
+        return QSize(0, ROW + 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave the sliders away where they have no room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        for field in self.fields.values():
+            field.show_slider(True)
+        if self._row.sizeHint().width() > self.width():
+            for field in self.fields.values():
+                field.show_slider(False)
+
+    def _fill(self) -> None:
+        while (item := self._row.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.fields = {}
+        if not self._shown or not self._shown[0].options:
+            self.hide()
+            return
+        kind, values = self._shown
+        name = QLabel(tr(kind.text), self)
+        self._row.addWidget(name)
+        self._row.addWidget(hairline(self, upright=True))
+        for option in kind.options:
+            field = Field(option, values[option.name], _setter(values, option.name), self)
+            self.fields[option.name] = field
+            self._row.addWidget(field)
+        self._row.addStretch(1)
+        self.show()
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Write everything again in another language."""
+        if event.type() == QEvent.Type.LanguageChange:
+            self._fill()
+        super().changeEvent(event)
+
+
+def _setter(values: OptionValues, name: str) -> Callable[[Any], None]:
+    return lambda value: values.set(name, value)

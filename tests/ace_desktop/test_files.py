@@ -1,0 +1,233 @@
+"""Opening, saving, exporting and closing with real files, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QFileOpenEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from ace_desktop.app import begin
+from ace_desktop.commands.file import save
+from ace_desktop.desktop import Desktop, FileOpenEvents
+from ace_desktop.document.equality import equal
+from ace_desktop.document.opening import open_document
+from ace_desktop.document.tree import with_properties
+from ace_desktop.dragging import layers_as_png
+from ace_desktop.export_dialog import ExportDialog
+from ace_desktop.main_window import MainWindow
+from ace_desktop.session import Session
+from tests.ace_desktop.small_document import small_document
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    file = tmp_path / "holiday.png"
+    Image.new("RGB", (40, 30), (200, 120, 10)).save(file)
+    return file
+
+
+def session_of(window: MainWindow) -> Session:
+    assert window.session is not None
+    return window.session
+
+
+def choose_file(window: MainWindow, path: Path, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.findChild(QFileDialog) is not None)
+    dialog = window.findChild(QFileDialog)
+    assert isinstance(dialog, QFileDialog)
+    dialog.setDirectory(str(path.parent))
+    dialog.selectFile(path.name)
+    dialog.accept()
+
+
+def answer(window: MainWindow, text: str, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.findChild(QMessageBox, "close") is not None)
+    box = window.findChild(QMessageBox, "close")
+    assert isinstance(box, QMessageBox)
+    next(button for button in box.findChildren(QPushButton) if button.text() == text).click()
+
+
+def test_open_fills_an_empty_window_and_then_takes_another(desktop: Desktop, picture: Path, qtbot: QtBot) -> None:
+    window = desktop.new_window()
+    window.run("file.open")
+    choose_file(window, picture, qtbot)
+    qtbot.waitUntil(lambda: window.session is not None)
+    assert window.windowFilePath() == str(picture)
+    assert desktop.kept.value.recent == (str(picture),)
+    other = picture.with_name("other.png")
+    Image.new("RGB", (10, 10)).save(other)
+    desktop.open(other, window)
+    qtbot.waitUntil(lambda: len(desktop.windows) == 2)
+    desktop.open(picture, window)
+    qtbot.wait(50)
+    assert len(desktop.windows) == 2, "an open file is not opened twice"
+
+
+def test_what_cannot_be_opened_is_said_in_a_sentence_with_details(
+    desktop: Desktop, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window = desktop.new_window()
+    desktop.open(tmp_path / "gone.png", window)
+    qtbot.waitUntil(lambda: not window.message.isHidden())
+    text = window.message.label.text()
+    assert "gone.png" in text
+    assert "Traceback" not in text
+    copy = next(button for button in window.message.findChildren(QPushButton) if button.text() == "Copy details")
+    copy.click()
+    assert "Traceback" in QGuiApplication.clipboard().text()
+    assert window.session is None
+
+
+def test_save_as_writes_the_project_and_the_title_follows(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    window.run("layer.new")
+    qtbot.waitUntil(window.isWindowModified)
+    window.run("file.save")
+    choose_file(window, tmp_path / "portrait.ora", qtbot)
+    qtbot.waitUntil(lambda: session_of(window).path is not None)
+    qtbot.waitUntil(lambda: not window.isWindowModified())
+    assert window.windowTitle().startswith("portrait.ora")
+    assert equal(open_document(tmp_path / "portrait.ora"), session_of(window).state)
+
+
+def test_what_is_drawn_while_saving_stays_unsaved(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    session = session_of(window)
+    saved = session.state
+    session.saved(session.state, tmp_path / "a.ora")
+    session.do("Rename layer", with_properties(session.state, "above", name="one"))
+    written = session.state
+    done: list[bool] = []
+    save(window, lambda: done.append(True))
+    session.do("Rename layer", with_properties(session.state, "above", name="two"))
+    qtbot.waitUntil(lambda: bool(done))
+    assert equal(open_document(tmp_path / "a.ora"), written)
+    assert session.modified
+    session.undo()
+    assert not session.modified
+    assert saved is not written
+
+
+def test_closing_unmodified_asks_nothing(desktop: Desktop, window: MainWindow) -> None:
+    window.close()
+    assert desktop.windows == []
+
+
+def test_closing_asks_and_cancel_keeps_the_window(desktop: Desktop, window: MainWindow, qtbot: QtBot) -> None:
+    window.run("layer.new")
+    window.close()
+    answer(window, "Cancel", qtbot)
+    assert desktop.windows == [window]
+    assert window.isVisible()
+    window.close()
+    answer(window, "Don't save", qtbot)
+    qtbot.waitUntil(lambda: desktop.windows == [])
+
+
+def test_closing_saves_before_it_goes(desktop: Desktop, window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    file = tmp_path / "kept.ora"
+    session_of(window).saved(session_of(window).state, file)
+    window.run("layer.new")
+    wanted = session_of(window).state
+    window.close()
+    answer(window, "Save", qtbot)
+    qtbot.waitUntil(lambda: desktop.windows == [])
+    assert equal(open_document(file), wanted)
+
+
+def test_a_failed_save_keeps_window_and_work(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    session_of(window).saved(session_of(window).state, tmp_path / "missing" / "a.ora")
+    window.run("layer.new")
+    window.close()
+    answer(window, "Save", qtbot)
+    qtbot.waitUntil(lambda: not window.message.isHidden())
+    assert window.isVisible()
+    assert session_of(window).modified
+
+
+def test_revert_can_be_undone(desktop: Desktop, picture: Path, qtbot: QtBot) -> None:
+    window = desktop.new_window()
+    desktop.open(picture, window)
+    qtbot.waitUntil(lambda: window.session is not None)
+    window.run("layer.new")
+    changed = session_of(window).state
+    window.run("file.revert")
+    qtbot.waitUntil(lambda: len(session_of(window).state.layers) == 1)
+    assert not session_of(window).modified
+    session_of(window).undo()
+    assert session_of(window).state is changed
+
+
+def test_export_says_what_is_lost_and_writes_the_picture(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    window.run("file.export")
+    dialog = window.findChild(ExportDialog)
+    assert isinstance(dialog, ExportDialog)
+    dialog.kind.setCurrentIndex(dialog.kind.findData("jpeg"))
+    assert "What is transparent becomes white." in dialog.losses_label.text()
+    dialog.kind.setCurrentIndex(dialog.kind.findData("png"))
+    assert "transparent" not in dialog.losses_label.text()
+    dialog.percent.setValue(50)
+    assert dialog.size_label.text() == "32 × 24 px"
+    dialog.accept()
+    file = tmp_path / "small.png"
+    choose_file(window, file, qtbot)
+    qtbot.waitUntil(lambda: file.exists() and not window.desktop.background.running)
+    with Image.open(file) as written:
+        assert written.size == (32, 24)
+    assert window.status.message.text() == "Exported small.png."
+
+
+def test_a_dropped_file_is_opened(desktop: Desktop, picture: Path, qtbot: QtBot) -> None:
+    window = desktop.new_window()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(picture))])
+    where, keys = QPointF(300, 300), Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(where, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, keys)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(where, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, keys))
+    qtbot.waitUntil(lambda: window.session is not None)
+
+
+def test_words_are_not_taken_as_a_drop(desktop: Desktop) -> None:
+    window = desktop.new_window()
+    data = QMimeData()
+    data.setText("hello")
+    enter = QDragEnterEvent(
+        QPointF(300, 300), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    enter.ignore()
+    QApplication.sendEvent(window, enter)
+    assert not enter.isAccepted()
+
+
+def test_files_that_the_system_asks_for_before_the_window_exists_are_opened(
+    qapp: QApplication, desktop: Desktop, picture: Path, qtbot: QtBot
+) -> None:
+    events = FileOpenEvents(qapp)
+    try:
+        QApplication.sendEvent(qapp, QFileOpenEvent(str(picture)))
+        begin(desktop, events, [])
+        qtbot.waitUntil(lambda: any(window.session is not None for window in desktop.windows))
+        later = picture.with_name("later.png")
+        Image.new("RGB", (10, 10)).save(later)
+        QApplication.sendEvent(qapp, QFileOpenEvent(str(later)))
+        qtbot.waitUntil(lambda: len(desktop.windows) == 2)
+        assert {session_of(window).path for window in desktop.windows} == {picture, later}
+    finally:
+        qapp.removeEventFilter(events)
+        events.deleteLater()
+
+
+def test_a_dragged_layer_is_a_png_of_what_it_shows(tmp_path: Path) -> None:
+    url = layers_as_png(small_document(), ["above"], tmp_path)
+    assert url is not None
+    with Image.open(url.toLocalFile()) as written:
+        pixels = np.asarray(written.convert("RGBA"))
+    assert pixels.shape == (48, 64, 4)
+    assert tuple(pixels[26, 26]) == (220, 30, 30, 255)
+    assert pixels[10, 10, 3] == 0, "the mask hides it"

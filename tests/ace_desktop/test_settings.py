@@ -1,0 +1,60 @@
+"""Settings: kept, and never in the way when the file is damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtWidgets import QApplication
+
+from ace_desktop.settings import RECENT, Kept, Settings, from_json
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def test_what_was_chosen_is_there_again(qapp: QApplication, tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "settings.json"
+    kept = Kept(file)
+    kept.change(theme="dark", shortcuts={"file.save": ("F5",)}, tool_options={"brush": {"size": 12}}, recent=("a",))
+    kept.flush()
+    again = Kept(file)
+    assert again.value == kept.value
+    assert again.value.shortcuts["file.save"] == ("F5",)
+
+
+def test_an_unreadable_file_is_set_aside(qapp: QApplication, tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text("{", encoding="utf-8")
+    assert Kept(file).value == Settings()
+    assert (tmp_path / "settings.unreadable.json").read_text(encoding="utf-8") == "{"
+
+
+@given(st.dictionaries(st.sampled_from(list(Settings.__dataclass_fields__)), JSON) | JSON)
+def test_any_json_gives_settings_of_the_right_types(found: Any) -> None:
+    settings = from_json(json.loads(json.dumps(found)))
+    for name in Settings.__dataclass_fields__:
+        assert isinstance(getattr(settings, name), type(getattr(Settings(), name)))
+    assert settings.theme in ("system", "light", "dark")
+
+
+def test_recent_files_come_once_and_newest_first(tmp_path: Path) -> None:
+    settings = Settings()
+    for number in (*range(RECENT + 3), 5):
+        settings = settings.with_recent(tmp_path / str(number))
+    assert len(settings.recent) == RECENT
+    assert settings.recent[0] == str(tmp_path / "5")
+    assert len(set(settings.recent)) == RECENT
+    assert settings.folder == str(tmp_path)
+
+
+@pytest.mark.parametrize("value", [True, "5", 1.5, None])
+def test_a_number_is_taken_only_as_a_whole_one(value: object) -> None:
+    assert from_json({"autosave_seconds": value}).autosave_seconds == Settings().autosave_seconds

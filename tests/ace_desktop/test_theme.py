@@ -1,0 +1,69 @@
+"""Colours: legible, and following light and dark at run time."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QColor, QIcon, QPalette
+from PySide6.QtWidgets import QApplication
+
+from ace_desktop.desktop import Desktop
+from ace_desktop.icons import icon, names
+from ace_desktop.main_window import MainWindow
+from ace_desktop.theme import DARK, LIGHT, Colours, contrast, is_dark, legible
+
+
+def test_contrast_of_known_pairs() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
+def test_words_are_legible_on_every_ground(colours: Colours) -> None:
+    for ground in (colours.window, colours.panel, colours.field, colours.hover):
+        for ink in (colours.text, colours.faint, colours.warning):
+            assert contrast(ink, ground) >= 4.5, (ink, ground)
+    assert contrast(colours.on_accent, colours.accent) >= 4.5
+
+
+@pytest.mark.parametrize("accent", ["#007aff", "#ffc600", "#8e8e93", "#a550a7", "#ff5257"])
+def test_words_on_the_accents_of_the_system_are_as_legible_as_can_be(accent: str) -> None:
+    assert contrast(legible(accent), accent) >= 4.5
+
+
+def test_the_window_follows_light_and_dark(desktop: Desktop, window: MainWindow) -> None:
+    def surround() -> QColor:
+        return window.view.grab().toImage().pixelColor(2, 2)
+
+    def drawn() -> QColor:
+        image = window.actions_by_id["file.open"].icon().pixmap(20, 20).toImage()
+        return max((image.pixelColor(x, 8) for x in range(20)), key=lambda colour: colour.alpha())
+
+    desktop.kept.change(theme="dark")
+    assert is_dark()
+    assert surround().name() == DARK.surround
+    assert drawn().lightness() > 200
+    desktop.kept.change(theme="light")
+    assert not is_dark()
+    assert surround().name() == LIGHT.surround
+    assert drawn().lightness() < 60
+
+
+@pytest.mark.parametrize("side", [16, 20, 40])
+def test_icons_are_drawn_in_one_colour_inside_their_square(side: int, qapp: QApplication) -> None:
+    ink = qapp.palette().color(QPalette.ColorRole.ButtonText).name()
+    for name in names():
+        if name != "app":
+            image = icon(name).pixmap(side, side).toImage()
+            covered = [(x, y) for x in range(side) for y in range(side) if image.pixelColor(x, y).alpha() > 40]
+            assert len(covered) > side, name
+            edge = [place for place in covered if 0 in place or side - 1 in place]
+            assert len(edge) <= 2, f"{name} is cut off"
+            assert {image.pixelColor(x, y).name() for x, y in covered if image.pixelColor(x, y).alpha() == 255} <= {
+                ink
+            }
+
+
+def test_a_chosen_tool_is_drawn_in_the_colour_on_the_accent(desktop: Desktop) -> None:
+    desktop.kept.change(theme="light")
+    image = icon("plus").pixmap(20, 20, QIcon.Mode.Normal, QIcon.State.On).toImage()
+    assert image.pixelColor(10, 10).name() == LIGHT.on_accent

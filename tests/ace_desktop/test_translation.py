@@ -1,0 +1,68 @@
+"""Languages: complete, true to their placeholders, and changed while the window is open."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from ace_desktop.desktop import Desktop
+from ace_desktop.main_window import MainWindow
+from ace_desktop.places import resources
+from ace_desktop.translation import LANGUAGES, tr
+from tests.ace_desktop.visible_texts import visible_texts
+
+FOREIGN = [name for name in LANGUAGES if name != "en"]
+
+
+def catalogue(name: str) -> dict[str, str]:
+    return json.loads((resources() / "translations" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_every_visible_text_has_a_translation_and_nothing_is_left_over(name: str) -> None:
+    texts = visible_texts()
+    assert len(texts) > 200
+    assert sorted(texts - set(catalogue(name))) == []
+    assert sorted(set(catalogue(name)) - texts) == []
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_translations_say_something_and_keep_the_placeholders(name: str) -> None:
+    for english, foreign in catalogue(name).items():
+        assert foreign.strip(), english
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", foreign)), english
+
+
+def test_korean_sentences_are_polite_and_names_have_no_full_stop() -> None:
+    for english, korean in catalogue("ko").items():
+        if english.endswith(".") and " " in english:
+            assert re.search(r"(요|세요)\.$", korean), (english, korean)
+        elif not english.endswith(("?", "…", ".")) and "{reason}" not in english:
+            assert not korean.endswith("."), (english, korean)
+
+
+def test_the_window_speaks_the_language_that_is_chosen(desktop: Desktop, window: MainWindow, qtbot: QtBot) -> None:
+    assert tr("Layers") == "Layers"
+    window.choose_tool("mask-brush")
+    desktop.kept.change(language="ko")
+    QCoreApplication.processEvents()  # windows are told by an event
+    assert tr("Layers") == "레이어"
+    assert window.actions_by_id["file.open"].text() == "열기…"
+
+    def labels() -> set[str]:
+        return {label.text() for label in window.options.findChildren(QLabel) if label.isVisible()}
+
+    qtbot.waitUntil(lambda: bool(labels()) and all(re.search("[가-힣]", text) for text in labels()))
+    desktop.kept.change(language="en")
+    QCoreApplication.processEvents()
+    assert window.actions_by_id["file.open"].text() == "Open…"
+
+
+def test_qts_own_dialogs_are_translated_too(desktop: Desktop) -> None:
+    desktop.kept.change(language="ko")
+    assert re.search("[가-힣]", QCoreApplication.translate("QPlatformTheme", "Cancel"))

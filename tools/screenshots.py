@@ -1,0 +1,171 @@
+"""Take the pictures of docs/screenshots: python tools/screenshots.py [FOLDER].
+
+Each theme and language runs in a process of its own, offscreen; one pair also at twice the density. The scene is the
+sample photograph with layers, masks and a selection.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ace_desktop.document.plane import Pixels
+    from ace_desktop.document.state import State
+
+ROOT = Path(__file__).parents[1]
+SETS = (("light", "en", 1), ("dark", "en", 1), ("light", "ko", 1), ("dark", "ko", 1), ("dark", "en", 2))
+
+
+def main() -> int:
+    if len(sys.argv) == 5:
+        take(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        return 0
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme, language, scale in SETS:
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
+                       "PYTHONPATH": str(ROOT)}  # fmt: skip
+        arguments = [sys.executable, __file__, str(folder), theme, language, str(scale)]
+        code = subprocess.run(arguments, env=environment, check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+def take(folder: Path, theme: str, language: str, scale: int) -> None:
+    """Take all pictures of one theme and language."""
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication, QWidget
+
+    from ace_desktop.command_palette import CommandPalette
+    from ace_desktop.desktop import Desktop
+    from ace_desktop.document.journal import Journal
+    from ace_desktop.document.opening import open_document
+    from ace_desktop.document.recovery import recoverable
+    from ace_desktop.places import Places
+    from ace_desktop.preferences import Preferences
+    from ace_desktop.recovery_dialog import RecoveryDialog
+    from ace_desktop.session import Session
+
+    application = QApplication(sys.argv[:1])
+    kept = tempfile.TemporaryDirectory()
+    desktop = Desktop(application, Places.under(Path(kept.name)))
+    desktop.kept.change(theme=theme, language=language)
+    mark = f"{theme}-{language}" + (f"-{scale}x" if scale > 1 else "")
+
+    def settle(ready: Callable[[], bool] = lambda: True) -> None:
+        for _ in range(200):
+            QTest.qWait(50)
+            if ready() and not desktop.background.running:
+                break
+        QTest.qWait(300)
+
+    def save(widget: QWidget, name: str) -> None:
+        widget.grab().save(str(folder / f"{name}-{mark}.png"))
+
+    empty = desktop.new_window()
+    empty.resize(1280, 800)
+    settle()
+    save(empty, "empty")
+    photograph = ROOT / "resources" / "samples" / "photograph.jpg"
+    session = Session(scene(open_document(photograph)), ROOT / "resources" / "samples" / "portrait.ora")
+    window = desktop.show(session, empty)
+    window.choose_tool("mask-brush")
+    settle()
+    window.view.fit()
+    settle()
+    save(window, "window")
+    if window.layers is not None:
+        save(window.layers, "layers")
+    window.run("edit.palette")
+    palette = window.findChild(CommandPalette)
+    assert isinstance(palette, CommandPalette)
+    palette.field.setText("마스크" if language == "ko" else "mask")
+    settle()
+    save(window, "palette")
+    palette.close()
+    for page in ("general", "shortcuts"):
+        desktop.show_preferences(window, page)
+        settle()
+        preferences = window.findChild(Preferences)
+        assert isinstance(preferences, Preferences)
+        save(preferences, f"preferences-{page}")
+    window.findChildren(Preferences)[0].close()
+    window.run("file.export")
+    settle()
+    sheet = next(child for child in window.findChildren(QWidget) if type(child).__name__ == "ExportDialog")
+    save(sheet, "export")
+    sheet.close()
+    journal = Journal(desktop.places.journals / "lost", "portrait")
+    journal.write(session.state)
+    journal._lock.release()  # pyright: ignore[reportPrivateUsage] as after a kill
+    dialog = RecoveryDialog(desktop, recoverable(desktop.places.journals / "lost"), window)
+    dialog.show()
+    settle()
+    save(dialog, "recovery")
+    dialog.close()
+    window.message.say(explained())
+    settle()
+    save(window, "message")
+    window.closing = True
+    window.close()
+    settle()
+    desktop.close()
+    kept.cleanup()
+
+
+def explained() -> str:
+    """Give a sentence as it comes when a file cannot be read."""
+    from ace_desktop.document.errors import DocumentError
+    from ace_desktop.reporting import explain
+
+    return explain(
+        DocumentError("portrait.png is damaged and cannot be read; use a copy, or open it in another program")
+    )[0]
+
+
+def scene(state: State) -> State:
+    """Put layers, masks and a selection on a picture."""
+    import numpy as np
+
+    from ace_desktop.document.masks import feathered
+    from ace_desktop.document.plane import Plane
+    from ace_desktop.document.shapes import ellipse
+    from ace_desktop.document.state import RasterLayer
+    from ace_desktop.document.tree import add, group, with_properties
+
+    frame = state.frame
+    width, height = frame.width, frame.height
+    light = Plane(4).mapped(frame, lambda old, _: np.full_like(old, (255, 190, 90, 255)))
+    glow = RasterLayer(pixels=light, name="Warm light", blend="soft-light", opacity=0.6,
+                       mask=feathered(ellipse(width * 0.1, height * 0.1, width * 0.7, height * 0.7, frame), frame, 60))  # fmt: skip
+    disc = ellipse(width * 0.58, height * 0.52, width * 0.16, width * 0.16, frame)
+    paint = Plane(4).mapped(disc.bounds & frame, lambda _, part: painted(disc.read(part)))
+    sketch = RasterLayer(pixels=paint, name="Sketch")
+    notes = RasterLayer(pixels=Plane(4), name="Notes", visible=False, locked=True)
+    state = add(add(add(state, glow), sketch), notes)
+    state = group(state, [sketch.id, notes.id], "Ideas")
+    state = with_properties(state, glow.id, visible=True)
+    mask = feathered(ellipse(width * 0.52, height * 0.3, width * 0.22, height * 0.22, frame), frame, 3)
+    saved = MappingProxyType({"Heart": mask})
+    return replace(state, edit_mask=mask, masks=saved, active=glow.id)
+
+
+def painted(mask: Pixels) -> Pixels:
+    """Colour a mask."""
+    import numpy as np
+
+    colour = np.full((*mask.shape[:2], 3), (70, 190, 230), np.uint8)
+    return np.dstack([colour, (mask * 0.85).astype(np.uint8)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
