@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint check bench train evaluate requirements clean
+.PHONY: app demo screenshots test lint check bench train evaluate requirements clean
 
 demo: $(VENV)/.product
 	$(BIN)/python tools/demo.py
+
+app: $(VENV)/.product  ## the editor; FILES="a.png b.ora" opens these
+	$(BIN)/python -m ace_desktop $(FILES)
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
@@ -24,6 +27,10 @@ check: test lint
 bench: $(VENV)/.product
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_canvas.py
+	$(BIN)/python tools/bench_start.py
+
+screenshots: $(VENV)/.product  ## docs/screenshots, to be looked at
+	$(BIN)/python tools/screenshots.py
 
 train: $(VENV)/.product  ## the built-in model from nothing, in MLX; docs/training.md has the faster road
 	$(BIN)/python -m mlx_model.training build/pocket

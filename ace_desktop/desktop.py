@@ -19,7 +19,7 @@ from .document.errors import DocumentError
 from .icons import app_icon
 from .main_window import MainWindow
 from .places import Places, resources
-from .reporting import sentence
+from .sentences import said
 from .session import Session
 from .settings import Kept, Settings
 from .theme import Theme
@@ -167,7 +167,7 @@ class Desktop(QObject):
             teller.status.message.clear()
             done(state)
             for warning in warnings[:1]:
-                (self.active_window() or teller).message.say(sentence(warning), "\n".join(warnings))
+                (self.active_window() or teller).message.say(said(warning), "\n".join(warnings))
 
         self.background.run(work, read, teller.fail, teller)
 

@@ -53,8 +53,8 @@ class TintedEngine(QIconEngine):
         return QPixmap.fromImage(image)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:  # noqa: N802
-        """Paint it for a screen of this scale; `size` is in device pixels already."""
-        pixmap = self.pixmap(size, mode, state)
+        """Paint it for a screen of this scale; `size` is in the screen's own, larger pixels."""
+        pixmap = self.pixmap(size * scale, mode, state)
         pixmap.setDevicePixelRatio(scale)
         return pixmap
 

@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
             self._layers_section = self.layers = None
         self.inspector.setVisible(self.session is not None and not self.canvas_only)
         self.tools.setVisible(self.session is not None and not self.canvas_only)
+        self.status.setVisible(self.session is not None and not self.canvas_only)
         if self.session is None:
             return
         self.layers = LayersPanel(
@@ -344,7 +345,7 @@ class MainWindow(QMainWindow):
         shown = not wanted and self.session is not None
         for part in (self.tools, self.inspector):
             part.setVisible(shown)
-        self.status.setVisible(not wanted)
+        self.status.setVisible(shown)
         self.options.setVisible(shown and bool(self.options.fields))
 
     def command_menu(self) -> QMenu:

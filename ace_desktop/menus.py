@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
@@ -19,6 +19,7 @@ ROLES = {
     "preferences": QAction.MenuRole.PreferencesRole,
     "quit": QAction.MenuRole.QuitRole,
 }
+TOOLBAR_BUTTON = QSize(32, 28)
 ONLY_ON_CANVAS = frozenset({"view.canvas_only"})
 """Actions whose shortcut is taken only while the canvas has the keyboard: elsewhere Tab goes to the next control."""
 
@@ -118,6 +119,9 @@ def fill_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
             bar.addAction(actions[name])
             button = bar.widgetForAction(actions[name])
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(actions[name].text().rstrip("…"))
+            if not is_mac():
+                button.setFixedSize(TOOLBAR_BUTTON)
             continue
         gap = QWidget(bar)
         if name == "<":

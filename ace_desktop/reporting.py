@@ -15,6 +15,7 @@ from types import TracebackType
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler, qVersion
 
 from .document.errors import DocumentError
+from .sentences import said
 from .translation import tr
 
 log = logging.getLogger("ace_desktop")
@@ -33,17 +34,11 @@ def explain(error: BaseException) -> tuple[str, str]:
     """Give a sentence for the user and the details that can be copied."""
     details = f"{about()}\n\n{''.join(traceback.format_exception(error))}"
     if isinstance(error, DocumentError):
-        return sentence(str(error)), details
+        return said(str(error)), details
     if isinstance(error, MemoryError):
         return tr("There is not enough memory for this. Close other documents and try again."), details
     log.error("unexpected", exc_info=error)
     return tr("Something went wrong, and nothing was changed. Try again, or copy the details to report it."), details
-
-
-def sentence(text: str) -> str:
-    """Write a message of the document's rooms as a sentence."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?", "!", "…")) else text + "."
 
 
 def about() -> str:

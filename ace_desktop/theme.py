@@ -186,10 +186,10 @@ QMenu::indicator { width: 12px; height: 12px; left: 7px; }
 QMenu::indicator:checked { image: @check_image; }
 QMenu::icon { left: 6px; }
 QToolBar { background: @window; border: none; border-bottom: 1px solid @line; padding: 0 8px; spacing: 4px; }
-QToolBar QToolButton { border: none; border-radius: 6px; padding: 4px; background: transparent; }
+QToolBar QToolButton { border: none; border-radius: 6px; padding: 0; background: transparent; }
 QToolBar QToolButton:hover { background: @hover; }
 QToolBar QToolButton:pressed { background: @pressed; }
-QToolBar QToolButton:focus { border: 1px solid @accent; padding: 3px; }
+QToolBar QToolButton:focus { border: 1px solid @accent; }
 QPushButton { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 14px; min-height: 24px; }
 QPushButton:hover { background: @hover; }
 QPushButton:pressed { background: @pressed; }

@@ -83,8 +83,7 @@ def take(folder: Path, theme: str, language: str, scale: int) -> None:
     window.view.fit()
     settle()
     save(window, "window")
-    if window.layers is not None:
-        save(window.layers, "layers")
+    save(window.inspector, "layers")
     window.run("edit.palette")
     palette = window.findChild(CommandPalette)
     assert isinstance(palette, CommandPalette)
@@ -112,7 +111,7 @@ def take(folder: Path, theme: str, language: str, scale: int) -> None:
     settle()
     save(dialog, "recovery")
     dialog.close()
-    window.message.say(explained())
+    window.message.say(explained(), "details")
     settle()
     save(window, "message")
     window.closing = True
@@ -145,8 +144,8 @@ def scene(state: State) -> State:
     frame = state.frame
     width, height = frame.width, frame.height
     light = Plane(4).mapped(frame, lambda old, _: np.full_like(old, (255, 190, 90, 255)))
-    glow = RasterLayer(pixels=light, name="Warm light", blend="soft-light", opacity=0.6,
-                       mask=feathered(ellipse(width * 0.1, height * 0.1, width * 0.7, height * 0.7, frame), frame, 60))  # fmt: skip
+    soft = feathered(ellipse(width * 0.1, height * 0.1, width * 0.7, height * 0.7, frame), frame, 60)
+    glow = RasterLayer(pixels=light, name="Warm light", blend="soft-light", opacity=0.6, mask=soft)
     disc = ellipse(width * 0.58, height * 0.52, width * 0.16, width * 0.16, frame)
     paint = Plane(4).mapped(disc.bounds & frame, lambda _, part: painted(disc.read(part)))
     sketch = RasterLayer(pixels=paint, name="Sketch")

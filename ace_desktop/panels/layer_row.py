@@ -166,6 +166,11 @@ class LayerRow(QStyledItemDelegate):
         field.setAccessibleName(tr("Layer name"))
         return field
 
+    def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802
+        """Show the name in the field; not again over what is being typed, when a thumbnail comes meanwhile."""
+        if isinstance(editor, QLineEdit) and not editor.isModified():
+            super().setEditorData(editor, index)
+
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
         """Put that field where the name stands."""
         rect: QRect = option.rect  # pyright: ignore[reportAttributeAccessIssue]

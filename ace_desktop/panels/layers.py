@@ -114,7 +114,7 @@ class LayersPanel(QWidget):
         self._restore()
 
     def _lay_out(self) -> None:
-        self.blend.setFixedWidth(108)
+        self.blend.setFixedWidth(124)
         top = QHBoxLayout()
         top.setContentsMargins(8, 0, 8, 8)
         top.setSpacing(8)

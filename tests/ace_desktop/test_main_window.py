@@ -49,11 +49,8 @@ def test_zones_have_their_sizes(window: MainWindow, qtbot: QtBot) -> None:
     assert INSPECTOR[0] <= window.inspector.width() <= INSPECTOR[1]
     assert window.tools.x() == 0
     assert all(button.width() == button.height() == 28 for button in window.tools.buttons.values())
-    left, right = (
-        window.view.mapTo(window, window.view.rect().topLeft()),
-        window.inspector.mapTo(window, window.inspector.rect().topLeft()),
-    )
-    assert window.tools.width() <= left.x() < right.x()
+    left, right = (part.mapTo(window, part.rect().topLeft()).x() for part in (window.view, window.inspector))
+    assert window.tools.width() <= left < right
     assert window.status.height() == 21  # 20 and a hairline
 
 
@@ -137,19 +134,19 @@ def test_preferences_follow_the_language_they_set(desktop: Desktop, window: Main
 
 
 def test_geometry_and_folded_sections_come_back(desktop: Desktop, window: MainWindow) -> None:
-    window.resize(1000, 700)
+    window.resize(780, 700)
     section = window.inspector.findChild(QWidget, "heading")
     assert section is not None
     section.click()  # pyright: ignore[reportAttributeAccessIssue]
     assert desktop.kept.value.collapsed == ("Layers",)
     window.close()
     again = desktop.new_window(Session(small_document()))
-    assert again.size().toTuple() == (1000, 700)
+    assert again.size().toTuple() == (780, 700)
     assert again.layers is not None
     assert again.layers.isHidden()
 
 
-def test_unexpected_errors_are_told_without_a_traceback_and_logged(expect_log: ExpectLog, desktop: Desktop) -> None:
+def test_unexpected_errors_are_told_without_a_traceback_and_logged(expect_log: ExpectLog) -> None:
     expect_log("unexpected")
     text, details = explain(ZeroDivisionError("by nothing"))
     assert "ZeroDivisionError" not in text

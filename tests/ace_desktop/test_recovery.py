@@ -64,7 +64,8 @@ def killed(desktop: Desktop) -> None:
         process.stdout.read()
 
 
-def test_work_is_offered_after_a_kill_and_comes_back(killed: None, desktop: Desktop, qtbot: QtBot) -> None:
+@pytest.mark.usefixtures("killed")
+def test_work_is_offered_after_a_kill_and_comes_back(desktop: Desktop, qtbot: QtBot) -> None:
     window = desktop.new_window()
     offer_recovery(desktop, window)
     qtbot.waitUntil(lambda: window.findChild(RecoveryDialog) is not None)
@@ -84,7 +85,8 @@ def test_work_is_offered_after_a_kill_and_comes_back(killed: None, desktop: Desk
     assert len(journals(desktop)) == 1, "the work has a journal of its own now"
 
 
-def test_work_is_deleted_only_when_asked(killed: None, desktop: Desktop, qtbot: QtBot) -> None:
+@pytest.mark.usefixtures("killed")
+def test_work_is_deleted_only_when_asked(desktop: Desktop, qtbot: QtBot) -> None:
     window = desktop.new_window()
     for button, left in (("later", 1), ("delete", 0)):
         offer_recovery(desktop, window)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtWidgets import QApplication
 
 from ace_desktop.settings import RECENT, Kept, Settings, from_json
 
@@ -20,7 +19,7 @@ JSON = st.recursive(
 )
 
 
-def test_what_was_chosen_is_there_again(qapp: QApplication, tmp_path: Path) -> None:
+def test_what_was_chosen_is_there_again(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "settings.json"
     kept = Kept(file)
     kept.change(theme="dark", shortcuts={"file.save": ("F5",)}, tool_options={"brush": {"size": 12}}, recent=("a",))
@@ -30,7 +29,7 @@ def test_what_was_chosen_is_there_again(qapp: QApplication, tmp_path: Path) -> N
     assert again.value.shortcuts["file.save"] == ("F5",)
 
 
-def test_an_unreadable_file_is_set_aside(qapp: QApplication, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text("{", encoding="utf-8")
     assert Kept(file).value == Settings()
