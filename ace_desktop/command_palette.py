@@ -95,7 +95,8 @@ class CommandPalette(QFrame):
 
     def open_over(self, window: QWidget) -> None:
         """Show it."""
-        self.setFixedSize(min(WIDTH, window.width() - 32), ROWS * ROW + 64)
+        self.list.setFixedHeight(ROWS * ROW)
+        self.setFixedSize(min(WIDTH, window.width() - 32), self.sizeHint().height())
         self.move((window.width() - self.width()) // 2, min(96, window.height() // 8))
         self.show()
         self.raise_()

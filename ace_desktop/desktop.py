@@ -203,7 +203,11 @@ class Desktop(QObject):
 
             if window.session is None:
                 return None
-            return layers_as_png(window.session.state, ids, Path(self._dragged.name))
+            try:
+                return layers_as_png(window.session.state, ids, Path(self._dragged.name))
+            except DocumentError as error:  # it can still be moved within the list
+                window.fail(error)
+                return None
 
         return make
 

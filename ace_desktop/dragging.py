@@ -14,16 +14,19 @@ from .document.tree import find, parent_origin
 
 
 def layers_as_png(state: State, ids: Sequence[str], folder: Path) -> QUrl | None:
-    """Write the first of these layers as it is shown alone, cut to the frame; None where it is empty."""
-    from .document.compose import compose_layers
-    from .document.plane_png import encode_png
+    """Write the first of these layers as it is shown alone, cut to the frame; None where there is none.
+
+    Raises:
+        DocumentError: it cannot be written.
+    """
+    from .document.export import Export, export_picture
 
     if not ids:
         return None
-    layer = replace(find(state, ids[0]), visible=True, blend="normal")
+    layer = find(state, ids[0])
     x, y = parent_origin(state, layer.id)
-    pixels = compose_layers([layer], state.frame.moved(-x, -y))
-    file = folder / (re.sub(r'[\\/:*?"<>|\0]', "-", layer.name).strip() or "layer")[:80]
-    file = file.with_name(file.name + ".png")
-    file.write_bytes(encode_png(pixels, state.profile, state.resolution))
+    alone = replace(layer, visible=True, blend="normal", x=layer.x + x, y=layer.y + y)
+    name = re.sub(r'[\\/:*?"<>|\0]', "-", layer.name).strip()[:80] or "layer"
+    file = folder / f"{name}.png"
+    export_picture(file, replace(state, layers=(alone,)), Export("png"))
     return QUrl.fromLocalFile(str(file))

@@ -32,7 +32,7 @@ from .translation import marked, tr
 
 if TYPE_CHECKING:
     from .desktop import Desktop
-    from .document.openraster_write import Encoded
+    from .document.openraster_write import Saved
     from .document.state import State
 
 INSPECTOR = (280, 340)
@@ -51,7 +51,7 @@ class MainWindow(QMainWindow):
         self.desktop = desktop
         self.session: Session | None = None
         self.layers: LayersPanel | None = None
-        self.encoded: Encoded = {}
+        self.last_save: Saved | None = None
         self.saving = False
         self.closing = False
         self.held = False
@@ -157,7 +157,7 @@ class MainWindow(QMainWindow):
         before, self.session = self.session, session
         self.mask_alone = False
         self.paint_on_mask(False)
-        self.encoded = {}
+        self.last_save = None
         self.view.set_session(session)
         self._show_layers()
         if session is not None:

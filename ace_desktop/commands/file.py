@@ -17,7 +17,7 @@ from ..translation import tr
 from .doing import Command, session_of
 
 if TYPE_CHECKING:
-    from ..document.openraster_write import Encoded
+    from ..document.openraster_write import Saved
     from ..main_window import MainWindow
 
 PROJECT = ".ora"
@@ -112,13 +112,13 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
     if window.saving:
         window.status.say(tr("Saving is still going on."))
         return
-    state, before = session.history.state, window.encoded
+    state, before = session.history.state, window.last_save
     window.saving = True
     window.status.say(tr("Saving {name}…", name=path.name))
 
-    def done(encoded: Encoded) -> None:
+    def done(written: Saved) -> None:
         window.saving = False
-        window.encoded = encoded
+        window.last_save = written
         session.saved(state, path)
         window.desktop.kept.set(window.desktop.kept.value.with_recent(path))
         window.status.say(tr("Saved {name}.", name=path.name))

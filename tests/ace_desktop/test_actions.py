@@ -108,10 +108,11 @@ def test_the_context_menu_holds_its_part_of_the_table(window: MainWindow) -> Non
 
 
 def test_focus_reaches_everything_by_tab(window: MainWindow) -> None:
-    first = window.nextInFocusChain()
-    chain: list[QWidget] = [first]
-    while (following := chain[-1].nextInFocusChain()) is not first:
+    chain: list[QWidget] = []
+    following = window.nextInFocusChain()
+    while following is not None and following not in chain:
         chain.append(following)
+        following = following.nextInFocusChain()
     wanted = [
         widget
         for widget in window.findChildren(QWidget)

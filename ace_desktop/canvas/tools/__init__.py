@@ -25,7 +25,7 @@ class Option:
 
     name: str
     text: str
-    kind: Literal["int", "float", "bool", "choice", "colour"]
+    kind: Literal["int", "float", "bool", "choice", "colour", "text"]
     default: Any
     minimum: float = 0
     maximum: float = 100

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -70,7 +73,7 @@ def test_a_click_on_a_row_makes_the_layer_active_without_a_step(window: MainWind
     click(panel, "below", "words", qtbot)
     assert session.state.active == "below"
     assert session.history.undo_label is None
-    session.do("Rename layer", session.state.__class__(**{**session.state.__dict__, "active": "above"}))
+    session.amend(replace(session.state, active="above"))
     assert panel.model.id_of(panel.view.currentIndex()) == "above"
 
 
@@ -166,7 +169,12 @@ def test_thumbnails_show_the_layer_and_its_mask(window: MainWindow, qtbot: QtBot
     assert mask.pixelColor(2, 2).red() == 0  # pyright: ignore[reportAttributeAccessIssue]
     assert mask.pixelColor(40, 40).red() == 255  # pyright: ignore[reportAttributeAccessIssue]
     window.run("layer.mask_invert")
-    qtbot.waitUntil(lambda: panel.model.data(above, MASK_THUMBNAIL).pixelColor(2, 2).red() == 255)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def inverted() -> bool:
+        picture = panel.model.data(above, MASK_THUMBNAIL)
+        return isinstance(picture, QImage) and picture.pixelColor(2, 2).red() == 255
+
+    qtbot.waitUntil(inverted)
     assert session.history.undo_label == "Invert mask"
 
 
