@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.settings import RECENT, Kept, Settings, from_json
@@ -36,22 +36,23 @@ def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "settings.unreadable.json").read_text(encoding="utf-8") == "{"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(list(Settings.__dataclass_fields__)), JSON) | JSON)
 def test_any_json_gives_settings_of_the_right_types(found: Any) -> None:
-    settings = from_json(json.loads(json.dumps(found)))
+    taken = from_json(json.loads(json.dumps(found)))
     for name in Settings.__dataclass_fields__:
-        assert isinstance(getattr(settings, name), type(getattr(Settings(), name)))
-    assert settings.theme in ("system", "light", "dark")
+        assert isinstance(getattr(taken, name), type(getattr(Settings(), name)))
+    assert taken.theme in ("system", "light", "dark")
 
 
 def test_recent_files_come_once_and_newest_first(tmp_path: Path) -> None:
-    settings = Settings()
+    kept = Settings()
     for number in (*range(RECENT + 3), 5):
-        settings = settings.with_recent(tmp_path / str(number))
-    assert len(settings.recent) == RECENT
-    assert settings.recent[0] == str(tmp_path / "5")
-    assert len(set(settings.recent)) == RECENT
-    assert settings.folder == str(tmp_path)
+        kept = kept.with_recent(tmp_path / str(number))
+    assert len(kept.recent) == RECENT
+    assert kept.recent[0] == str(tmp_path / "5")
+    assert len(set(kept.recent)) == RECENT
+    assert kept.folder == str(tmp_path)
 
 
 @pytest.mark.parametrize("value", [True, "5", 1.5, None])
