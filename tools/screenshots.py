@@ -1,7 +1,7 @@
 """Take the pictures of docs/screenshots: python tools/screenshots.py [FOLDER].
 
-Each theme and language runs in a process of its own, offscreen; one pair also at twice the density. The scene is the
-sample photograph with layers, masks and a selection.
+Each theme and language runs in a process of its own, offscreen; one pair also at twice the density. The scene is a
+photograph with layers and masks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -21,32 +21,39 @@ if TYPE_CHECKING:
     from ace_desktop.document.state import State
 
 ROOT = Path(__file__).parents[1]
-SETS = (("light", "en", 1), ("dark", "en", 1), ("light", "ko", 1), ("dark", "ko", 1), ("dark", "en", 2))
+ALL = ""
+SETS = (
+    ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL), ("dark", "ko", 1, "window"),
+    ("dark", "en", 2, "window layers"),
+)  # fmt: skip
+"""Theme, language, scale, and the names of the pictures that are kept."""
 
 
 def main() -> int:
-    if len(sys.argv) == 5:
-        take(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    if len(sys.argv) == 6:
+        take(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5].split())
         return 0
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    for theme, language, scale in SETS:
+    for theme, language, scale, names in SETS:
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
                        "PYTHONPATH": str(ROOT)}  # fmt: skip
-        arguments = [sys.executable, __file__, str(folder), theme, language, str(scale)]
+        arguments = [sys.executable, __file__, str(folder), theme, language, str(scale), names]
         code = subprocess.run(arguments, env=environment, check=False).returncode
         if code:
             return code
     return 0
 
 
-def take(folder: Path, theme: str, language: str, scale: int) -> None:
-    """Take all pictures of one theme and language."""
+def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[str]) -> None:
+    """Take the pictures of one theme and language: those of these names, or all."""
+    from PySide6.QtGui import QImage
     from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication, QWidget
 
     from ace_desktop.command_palette import CommandPalette
     from ace_desktop.desktop import Desktop
+    from ace_desktop.document.canvas_size import image_size
     from ace_desktop.document.journal import Journal
     from ace_desktop.document.opening import open_document
     from ace_desktop.document.recovery import recoverable
@@ -69,14 +76,21 @@ def take(folder: Path, theme: str, language: str, scale: int) -> None:
         QTest.qWait(300)
 
     def save(widget: QWidget, name: str) -> None:
-        widget.grab().save(str(folder / f"{name}-{mark}.png"))
+        if names and name not in names:
+            return
+        before, now = QImage(), widget.grab().toImage()
+        while before != now:  # the canvas is painted bit by bit
+            QTest.qWait(300)
+            before, now = now, widget.grab().toImage()
+        now.save(str(folder / f"{name}-{mark}.png"), "PNG", 0)  # 0: as small as can be
 
     empty = desktop.new_window()
     empty.resize(1280, 800)
     settle()
     save(empty, "empty")
-    photograph = ROOT / "resources" / "samples" / "photograph.jpg"
-    session = Session(scene(open_document(photograph)), ROOT / "resources" / "samples" / "portrait.ora")
+    photograph = open_document(ROOT / "resources" / "training" / "backgrounds" / "chelsea.jpg")
+    larger = image_size(photograph, photograph.width * 3, photograph.height * 3)
+    session = Session(scene(larger), ROOT / "portrait.ora")
     window = desktop.show(session, empty)
     window.choose_tool("mask-brush")
     settle()
@@ -132,7 +146,7 @@ def explained() -> str:
 
 
 def scene(state: State) -> State:
-    """Put layers, masks and a selection on a picture."""
+    """Put layers and masks on a picture."""
     import numpy as np
 
     from ace_desktop.document.masks import feathered
@@ -146,15 +160,15 @@ def scene(state: State) -> State:
     light = Plane(4).mapped(frame, lambda old, _: np.full_like(old, (255, 190, 90, 255)))
     soft = feathered(ellipse(width * 0.1, height * 0.1, width * 0.7, height * 0.7, frame), frame, 60)
     glow = RasterLayer(pixels=light, name="Warm light", blend="soft-light", opacity=0.6, mask=soft)
-    disc = ellipse(width * 0.58, height * 0.52, width * 0.16, width * 0.16, frame)
+    disc = ellipse(width * 0.8, height * 0.12, width * 0.12, width * 0.12, frame)
     paint = Plane(4).mapped(disc.bounds & frame, lambda _, part: painted(disc.read(part)))
     sketch = RasterLayer(pixels=paint, name="Sketch")
     notes = RasterLayer(pixels=Plane(4), name="Notes", visible=False, locked=True)
     state = add(add(add(state, glow), sketch), notes)
     state = group(state, [sketch.id, notes.id], "Ideas")
     state = with_properties(state, glow.id, visible=True)
-    mask = feathered(ellipse(width * 0.52, height * 0.3, width * 0.22, height * 0.22, frame), frame, 3)
-    saved = MappingProxyType({"Heart": mask})
+    mask = feathered(ellipse(width * 0.3, height * 0.26, width * 0.16, height * 0.24, frame), frame, 3)
+    saved = MappingProxyType({"Eye": mask})
     return replace(state, edit_mask=mask, masks=saved, active=glow.id)
 
 
