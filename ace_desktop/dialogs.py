@@ -86,6 +86,7 @@ def ask_size(
         box.setValue(value)
         box.setSuffix(" px")
         box.setFixedWidth(104)
+        box.setAlignment(Qt.AlignmentFlag.AlignRight)
         box.setAccessibleName(name)
         sheet.form.addRow(name, box)
     keep = QCheckBox(tr("Keep proportions"), sheet)

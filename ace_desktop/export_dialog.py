@@ -51,6 +51,7 @@ class ExportDialog(Sheet):
         self.percent.setValue(100)
         self.percent.setSuffix(" %")
         self.percent.setFixedWidth(80)
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.size_label, self.losses_label = QLabel(self), QLabel(self)
         self.srgb = QCheckBox(tr("Convert to sRGB"), self)
         self.srgb.setVisible(self._state.profile is not None)

@@ -94,6 +94,7 @@ class Preferences(QDialog):
         quality.setRange(1, 100)
         quality.setValue(kept.value.export_quality)
         quality.setFixedWidth(72)
+        quality.setAlignment(Qt.AlignmentFlag.AlignRight)
         quality.setAccessibleName(tr("Quality"))
         quality.valueChanged.connect(lambda: kept.change(export_quality=quality.value()))
         form.addRow(tr("Quality"), quality)

@@ -82,7 +82,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
         while before != now:  # the canvas is painted bit by bit
             QTest.qWait(300)
             before, now = now, widget.grab().toImage()
-        now.save(str(folder / f"{name}-{mark}.png"), "PNG", 0)  # 0: as small as can be
+        now.save(str(folder / f"{name}-{mark}.png"), quality=0)  # 0: as small as can be
 
     empty = desktop.new_window()
     empty.resize(1280, 800)
