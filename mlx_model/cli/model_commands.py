@@ -15,6 +15,21 @@ Yes: TypeAlias = Annotated[
 ]
 
 
+@app.callback()
+def before(context: typer.Context) -> None:
+    """Install, check and remove models."""
+    if context.invoked_subcommand != "list":
+        from mlx_model.cli.report import say_error
+        from mlx_model.library.endpoint import require_address
+        from mlx_model.library.errors import LibraryError
+
+        try:
+            require_address()
+        except LibraryError as error:
+            say_error(str(error))
+            raise typer.Exit(2) from error
+
+
 @app.command("list")
 def list_models(json: options.Json = False) -> None:
     """List the models that there are, and which suits this machine."""

@@ -201,3 +201,16 @@ def test_listing_loads_no_mlx_and_no_hub_client(environment: dict[str, str]) -> 
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("address", ["http://[", "hub.example", "ftp://hub.example", "https://hub.example:port"])
+@pytest.mark.parametrize("command", [("install", NAME, "--yes"), ("where",), ("verify", NAME)])
+def test_an_address_of_the_hub_that_is_none_gets_one_sentence(address: str, command: tuple[str, ...]) -> None:
+    # In a process of its own: the hub's client reads the address while it is imported.
+    environment = {**os.environ, "HF_ENDPOINT": address}
+    program = [sys.executable, "-c", "import sys; from mlx_model.cli.main import run; sys.exit(run(sys.argv[1:]))"]
+    asked = [*program, "models", *command]
+    ran = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    sentence = f"ace: HF_ENDPOINT is not the address of a hub: {address}; correct it, or unset it"
+    assert ran.stderr.split() == sentence.split()
