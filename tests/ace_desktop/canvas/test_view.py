@@ -125,7 +125,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits, st.sampled_from((1.0, 0.37, 0.5, 1.3, 3.0)), st.sampled_from((0.0, 0.0, 90.0, 17.0)))
 def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
     qapp: QApplication, todo: list[tuple[str, int, int, int]], zoom: float, rotation: float
@@ -147,10 +147,11 @@ def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
         if kind in ("stroke", "preview"):
             painted = replace(layer, pixels=layer.pixels.written(patch, x, y))
             after = replace(state, layers=(painted, *state.layers[1:]))
+            touched = Rect(x + layer.x, y + layer.y, size, size)
             if kind == "stroke":
-                session.do("Paint", after, rects=[Rect(x, y, size, size)])
+                session.do("Paint", after, rects=[touched])
             else:
-                session.preview(after, [Rect(x, y, size, size)])
+                session.preview(after, [touched])
         elif kind == "layer":
             added = RasterLayer(pixels=Plane.of(patch, x, y), name="new", blend="multiply")
             session.do("Add", replace(state, layers=(*state.layers, added)))
