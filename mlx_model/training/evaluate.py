@@ -3,7 +3,8 @@
 Scenes are drawn from seeds that training never sees, carried through the model, and judged as the model left them,
 before anything is pasted back (see `mlx_model.training.judge`). Beside the share of successes stand three controls
 that must stay low: the same networks untrained, the input returned as it is, and the model given another scene's
-instruction, reference or (to remove something) mask.
+instruction, reference or (to remove something) mask. And one limit: the targets themselves, encoded and decoded, for
+no picture comes out sharper than the autoencoder leaves it.
 """
 
 from __future__ import annotations
@@ -60,11 +61,15 @@ class Share:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """One task: verdicts by scene, shares of the controls by name, seconds per scene (batched, encoding included)."""
+    """One task: verdicts by scene, shares of the controls by name, seconds per scene (batched, encoding included).
+
+    `limits` are the verdicts on the targets, encoded and decoded.
+    """
 
     task: str
     seeds: Sequence[int]
     verdicts: Sequence[Verdict]
+    limits: Sequence[Verdict]
     seconds: float
     controls: Mapping[str, Share] = field(default_factory=dict[str, Share])
 
@@ -87,6 +92,7 @@ class TaskReport:
             "scenes": self.share.scenes,
             "interval": self.share.interval,
             "controls": {name: asdict(share) for name, share in self.controls.items()},
+            "limit": {"successes": share_of(self.limits).successes, "clean": sum(v.clean for v in self.limits)},
             "seconds": round(self.seconds, 3),
             "results": [
                 {"seed": seed, "success": verdict.success, "clean": verdict.clean, "faults": verdict.faults}
@@ -122,6 +128,7 @@ def evaluate_task(
     results = painter.paint(orders, networks["trained"])
     seconds = (time.perf_counter() - start) / len(scenes)
     verdicts = [judge(result) for judge, result in zip(judges, results, strict=True)]
+    limits = [judge(painter.coded(scene.target)) for judge, scene in zip(judges, scenes, strict=True)]
     if save is not None:
         save_strips(save, scenes, seeds, results, verdicts)
     controls: dict[str, Share] = {}
@@ -130,7 +137,7 @@ def evaluate_task(
         for name in CONTROLS:
             pairs = zip(judges[:controlled], wrong[name], strict=True)
             controls[name] = share_of([judge(result) for judge, result in pairs])
-    return TaskReport(task, seeds, verdicts, seconds, controls)
+    return TaskReport(task, seeds, verdicts, limits, seconds, controls)
 
 
 def controlled_results(
@@ -180,6 +187,11 @@ def notes_on(reports: Sequence[TaskReport]) -> str:
         "ΔE, shape and rest are medians; s/edit is per scene in batches, with reading and encoding.",
     ]
     for report in reports:
+        clean, limits = sum(verdict.clean for verdict in report.limits), share_of(report.limits)
+        lines.append(
+            f"{report.task}: of the targets, encoded and decoded, {limits.value:.0%} succeed and "
+            f"{clean / limits.scenes:.0%} are clean"
+        )
         for kind in ("faults", "blemishes"):
             found = Counter(name for verdict in report.verdicts for name in getattr(verdict, kind))
             if found:

@@ -100,6 +100,14 @@ class Painter:
                 pictures |= zip(some, self._batch([orders[index] for index in some], networks), strict=True)
         return [pictures[index] for index in range(len(orders))]
 
+    def coded(self, picture: Rgb) -> Rgb:
+        """Encode and decode a picture (uint8, H x W x 3): the best that can come out, whatever is painted."""
+        autoencoder = self._parts.autoencoder(_no_tick)
+        pixels = (picture / 127.5 - 1.0).astype(np.float32)
+        latent = stages.encode(autoencoder, pixels, self.model.latent, _no_tick)
+        made = stages.decode(autoencoder, latent, self.model.latent, _no_tick)
+        return np.rint(made * 255).astype(np.uint8)
+
     def _batch(self, orders: Sequence[Order], networks: Networks) -> list[Rgb]:
         rows, columns = (side // 8 for side in orders[0].canvas.mask.shape)
         levels = sigmas(self.steps, rows * columns // 4, self.model.sampling.shift)

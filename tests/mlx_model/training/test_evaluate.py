@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mlx_model.editor import Editor
+from mlx_model.library.folders import find_model
 from mlx_model.training.colour_difference import difference, to_lab
 from mlx_model.training.controls import swapped, unchanged
 from mlx_model.training.evaluate import Share, main
@@ -54,6 +55,16 @@ def test_a_scene_that_has_no_room_at_its_own_size_comes_back_at_it(tiny_model: P
     order = painter.order(draw_scene("portrait", 1), 1)
     assert order.canvas.mask.shape[0] < 128
     assert painter.paint([order], painter.trained())[0].shape == (128, 128, 3)
+
+
+def test_a_coded_picture_is_what_the_autoencoder_makes_of_it(tiny_model: Path) -> None:
+    picture = draw_scene("repaint", 2).target
+    coded = Painter(tiny_model).coded(picture)
+    trained = Painter(find_model(None)).coded(picture)
+    assert coded.shape == trained.shape == picture.shape
+    off = difference(to_lab(picture), to_lab(trained)).mean()
+    assert off < 3, f"the built-in autoencoder is off by {off:.1f} on average"
+    assert off < difference(to_lab(picture), to_lab(coded)).mean(), "a random one does as well"
 
 
 def test_untrained_networks_follow_from_their_seed_and_are_not_the_trained_ones(tiny_model: Path) -> None:
@@ -121,6 +132,7 @@ def test_the_command_judges_every_scene_and_gives_the_same_figures_again(
     assert [task["task"] for task in runs[0]["tasks"]] == ["reference", "remove"]
     for task in runs[0]["tasks"]:
         assert len(task["results"]) == 2
+        assert 0 <= task["limit"]["clean"] <= task["limit"]["successes"] <= 2
         assert {name: share["scenes"] for name, share in task["controls"].items()} == {
             "untrained": 2,
             "input": 2,
