@@ -125,6 +125,18 @@ edits = st.lists(
 )
 
 
+def view_is_turned(rotation: float) -> bool:
+    return rotation % 90 != 0
+
+
+def farthest_from_neighbours(one: NDArray[np.int_], other: NDArray[np.int_]) -> int:
+    """Measure how far the worst pixel of one is from the nearest of the other's at its place or beside it."""
+    beside = np.pad(other, ((1, 1), (1, 1), (0, 0)), "edge")
+    height, width = one.shape[:2]
+    nearest = [np.abs(one - beside[y : y + height, x : x + width]).max(2) for y in range(3) for x in range(3)]
+    return int(np.minimum.reduce(nearest).max())
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits, st.sampled_from((1.0, 0.37, 0.5, 1.3, 3.0)), st.sampled_from((0.0, 0.0, 90.0, 17.0)))
 def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
@@ -180,7 +192,11 @@ def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
         shown.close()
         shown.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    assert np.abs(kept - new).max() <= ROUNDING
+    if view_is_turned(rotation):
+        # On the border of two enlarged pixels Qt takes either, as its rounding along a line begins elsewhere.
+        assert farthest_from_neighbours(kept, new) <= ROUNDING
+    else:
+        assert np.abs(kept - new).max() <= ROUNDING
 
 
 # Moving around
