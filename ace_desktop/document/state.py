@@ -37,14 +37,13 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RasterLayer:
-    """Pixels: a plane of 4 channels, straight alpha, 8 or 16 bits.
+class _Properties:
+    """What every layer has.
 
-    `opacity` is 0..1. `mask` (1 channel, 8 bits, 255 shows) moves with the pixels. `extra` is JSON that other rooms
+    `opacity` is 0..1. `mask` (1 channel, 8 bits, 255 shows) moves with the layer. `extra` is JSON that other rooms
     keep with the layer, such as the request that made it; it is saved and never read here.
     """
 
-    pixels: Plane
     name: str
     id: str = field(default_factory=new_id)
     visible: bool = True
@@ -59,21 +58,17 @@ class RasterLayer:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GroupLayer:
-    """Layers blended together first, then as one; the first of `children` is the lowest. Fields as in RasterLayer."""
+class RasterLayer(_Properties):
+    """Pixels: a plane of 4 channels, straight alpha, 8 or 16 bits."""
+
+    pixels: Plane
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroupLayer(_Properties):
+    """Layers blended together first, then as one; the first of `children` is the lowest."""
 
     children: tuple[Layer, ...]
-    name: str
-    id: str = field(default_factory=new_id)
-    visible: bool = True
-    opacity: float = 1.0
-    locked: bool = False
-    blend: str = "normal"
-    x: int = 0
-    y: int = 0
-    mask: Plane | None = None
-    mask_enabled: bool = True
-    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 Layer: TypeAlias = RasterLayer | GroupLayer
