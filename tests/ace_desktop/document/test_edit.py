@@ -66,7 +66,7 @@ def test_settings_come_back_as_they_were_put_in_and_are_json(wanted: EditSetting
     assert settings_of(replace(state, settings=held)) == wanted
 
 
-@given(settings, st.sampled_from([field for field in EditSettings.__dataclass_fields__]), json_values)
+@given(settings, st.sampled_from(list(EditSettings.__dataclass_fields__)), json_values)
 @limits(max_examples=60, deadline=None)
 def test_a_damaged_setting_is_as_if_never_set_and_the_others_stay(wanted: EditSettings, name: str, junk: Any) -> None:
     state = with_settings(small_document(), wanted)
