@@ -33,7 +33,7 @@ from ..translation import tr
 from .frame import Frame, Grip
 from .marching import MarchingAnts
 from .overlays import DARK_LOOK, LIGHT_LOOK, Look, brush_rect, paint_brush
-from .preview import Preview
+from .pictures_above import Above, PicturesAbove
 from .transform import ViewTransform, fitted, stepped
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class CanvasView(QWidget):
     """A sentence of a tool for the status line."""
     option_wanted = Signal(str, object)
     """A tool asks for another value of one of its options; "colour" is meant for all tools."""
+    wipe_moved = Signal(float)
+    """The line that divides a comparison was dragged: the new wipe, 0..1."""
 
     def __init__(self, session: Session | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,11 +83,11 @@ class CanvasView(QWidget):
         self._panning: QPointF | None = None
         self._space = False
         self._pressed = False
+        self._wiping = False
         self.frame = Frame(self)
         """What the model will see."""
         self.frame.repaint.connect(self.update)
-        self._preview: Preview | None = None
-        self._covered = False
+        self._above = PicturesAbove()
         self.budget = BUDGET
         """Seconds of rendering in a frame."""
         self._ants = MarchingAnts(self._edge, self)
@@ -109,7 +111,7 @@ class CanvasView(QWidget):
             self._session.changed.disconnect(self._changed)
         self.tool = None
         self.set_frame_preview(None)
-        self._covered = False
+        self.set_comparison(None)
         self._session = session
         self._display = None
         self._ants.forget()
@@ -174,12 +176,17 @@ class CanvasView(QWidget):
 
         The edit mask's tint gets out of its way.
         """
-        self._preview = None if image is None else Preview(image, rect)
+        self._above.preview = None if image is None else Above(image, rect)
         self.update()
 
-    def set_covered(self, covered: bool) -> None:
-        """Note that another picture is compared with this one: the edit mask's tint gets out of the way."""
-        self._covered = covered
+    def set_comparison(self, image: QImage | None, rect: Rect = EMPTY, wipe: float = 0.0) -> None:
+        """Show another picture over a rectangle of the document; None for none.
+
+        Only what lies right of `wipe` (0..1 of the rectangle's width) is shown: all of it at 0. Between 0 and 1 there
+        is a line that can be dragged (`wipe_moved`).
+        """
+        self._above.comparison = None if image is None else Above(image, rect, wipe)
+        self._wiping = self._wiping and image is not None
         self.update()
 
     def whole_grab(self) -> QPixmap:
@@ -320,13 +327,11 @@ class CanvasView(QWidget):
         display = self._display
         display.resize(self._device_size())
         display.set_look(self._look())
-        tinted = self._overlay == "tint" and self._preview is None and not self._covered
-        display.set_tint(self._mask_colour if tinted else None)
+        display.set_tint(self._mask_colour if self._overlay == "tint" and not self._above.shown else None)
         display.transform = self._transform
         display.mend(self.budget)
         display.paint(painter, event.rect())
-        if self._preview is not None:
-            self._preview.paint(painter, self._transform)
+        self._above.paint(painter, self._transform)
         self._ants.paint(painter, self._marching(), event.rect(), self._ratio())
         if self._tool is not None:
             painter.save()
@@ -402,27 +407,34 @@ class CanvasView(QWidget):
             return "handles"
         return self._tool.frame_grip
 
-    def _take_frame(self, position: QPointF) -> bool:
-        """Take hold of the frame where the hand is on it."""
-        grip = None if self._tool is not None and self._tool.busy else self._grip()
-        return grip is not None and self.frame.press(position, self._transform, grip)
+    def _take_above(self, position: QPointF) -> bool:
+        """Take hold of what lies above the document: the line of a comparison, or the frame."""
+        if self._tool is not None and self._tool.busy:
+            return False
+        self._wiping = self._above.on_divider(position, self._transform)
+        grip = self._grip()
+        return self._wiping or (grip is not None and self.frame.press(position, self._transform, grip))
 
-    def _drag_frame(self, position: QPointF) -> bool:
-        """Drag the frame if it is held, or let it follow the pointer; tell whether it is held."""
-        if self.frame.held:
+    def _drag_above(self, position: QPointF) -> bool:
+        """Drag what of that is held, or follow the pointer; tell whether something is held."""
+        if self._wiping:
+            self.wipe_moved.emit(self._above.wipe_at(position, self._transform))
+        elif self.frame.held:
             self.frame.move(position, self._transform)
         elif not self._pressed and (grip := self._grip()):
             before = self.frame.cursor
             self.frame.hover(position, self._transform, grip)
             if self.frame.cursor != before:
                 self._choose_cursor()
-        return self.frame.held
+        return self._wiping or self.frame.held
 
     def _choose_cursor(self) -> None:
         if self._panning is not None:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif self._space:
             self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif self._wiping:
+            self.setCursor(Qt.CursorShape.SplitHCursor)
         elif (shape := self.frame.cursor) is not None:
             self.setCursor(shape)
         elif self._tool is None:
@@ -436,9 +448,9 @@ class CanvasView(QWidget):
         self._point(position)
         if self._session is None:
             return
-        framed = button == Qt.MouseButton.LeftButton and not self._space and self._take_frame(position)
+        above = button == Qt.MouseButton.LeftButton and not self._space and self._take_above(position)
         grabs = self._space or (self._tool is not None and self._tool.pans)
-        if framed:
+        if above:
             pass
         elif button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and grabs):
             self._panning = position
@@ -452,7 +464,7 @@ class CanvasView(QWidget):
             way = position - self._panning
             self._panning += QPointF(round(way.x()), round(way.y()))
             self.pan_by(way.x(), way.y())
-        elif self._drag_frame(position):
+        elif self._drag_above(position):
             pass
         elif self._tool is not None and self._session is not None:
             pointer = self._pointer_at(position, modifiers, pressure)
@@ -464,7 +476,8 @@ class CanvasView(QWidget):
     def _up(self, position: QPointF, modifiers: Qt.KeyboardModifier, pressure: float) -> None:
         if self._panning is not None:
             self._panning = None
-        elif self.frame.held:
+        elif self._wiping or self.frame.held:
+            self._wiping = False
             self.frame.release()
         elif self._pressed and self._tool is not None:
             self._pressed = False

@@ -137,6 +137,24 @@ def test_a_preview_is_painted_in_its_place_and_the_tint_gets_out_of_its_way(
     assert hand.view.whole_grab().toImage().pixelColor(hand.at(130, 100)).name() == tinted
 
 
+def test_a_comparison_shows_right_of_its_line_which_can_be_dragged(framed: Framed) -> None:
+    framed.hand.take("mask-brush")
+    view, before = framed.hand.view, framed.hand.state
+    wipes: list[float] = []
+    view.wipe_moved.connect(wipes.append)
+    image = QImage(FRAME.width, FRAME.height, QImage.Format.Format_ARGB32)
+    image.fill(QColor(0, 200, 0))
+    view.set_comparison(image, FRAME, 0.5)
+    shown = view.whole_grab().toImage()
+    assert shown.pixelColor(framed.hand.at(20, 150)).name() == QColor(*BLUE).name()
+    assert shown.pixelColor(framed.hand.at(180, 150)).name() == "#00c800"
+    framed.hand.drag((100, 20), (60, 20), (50, 20))
+    assert wipes[-1] == pytest.approx(0.25, abs=0.01)
+    assert framed.hand.state is before
+    view.set_comparison(None)
+    assert view.whole_grab().toImage().pixelColor(framed.hand.at(180, 150)).name() == QColor(*BLUE).name()
+
+
 boxes = st.builds(
     lambda x, y, w, h: Rect(x, y, min(w, 200 - x), min(h, 160 - y)),
     st.integers(0, 180), st.integers(0, 140), st.integers(16, 200), st.integers(16, 160),
