@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QUrl
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from .attention import Attention
 from .autosave import Autosaves
@@ -234,6 +234,30 @@ class Desktop(QObject):
 
     def _installer_environment(self) -> dict[str, str]:
         return {"ACE_MODELS": str(self.models.folder)}
+
+    def show_models(self, window: MainWindow) -> None:
+        """Open the models page over a window."""
+        from .panels.models_page import ModelsPage
+
+        page = self._models_page()
+        if page is None:
+            page = ModelsPage(self.models, self.installer, window)
+            page.show()
+        page.activateWindow()
+
+    @property
+    def shows_models(self) -> bool:
+        """Whether the models page is open."""
+        return self._models_page() is not None
+
+    def _models_page(self) -> QWidget | None:
+        return next((page for page in QApplication.topLevelWidgets() if page.objectName() == "models"), None)
+
+    def welcome(self, window: MainWindow) -> None:
+        """Show the page that a window without a document has, in this window or another one."""
+        if window.session is not None:
+            window = next((other for other in self.windows if other.session is None), None) or self.new_window()
+        window.activateWindow()
 
     def show_preferences(self, window: MainWindow, page: str = "general") -> None:
         """Open the preferences over a window."""
