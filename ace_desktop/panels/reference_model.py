@@ -22,6 +22,7 @@ from ..translation import marked as _
 from ..translation import tr
 from .incoming import has_pictures
 from .layer_model import LAYER_MIME
+from .thumbnails import small_image
 
 REFERENCE_MIME = "application/x-ace-reference"
 """The id of a reference whose card is dragged."""
@@ -192,20 +193,10 @@ def look_of(state: State, reference: BoardReference) -> object:
 
 def thumbnail(state: State, reference_id: str) -> QImage:
     """Make a card's picture: what of the reference the model is shown; safe in any thread."""
-    import cv2
-
     pixels, mask = reference_pixels(state, reference_id)
     if mask is not None:
         pixels = np.dstack([pixels[..., :3], np.minimum(pixels[..., 3], mask)])
-    height, width = pixels.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    weights = pixels[..., 3:].astype(np.float32) / 255
-    flat = np.dstack([pixels[..., :3] * weights, weights * 255])
-    small = np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA))
-    colour = small[..., :3] / np.maximum(small[..., 3:] / 255, 1e-6)
-    straight = np.ascontiguousarray(np.dstack([np.clip(colour, 0, 255), small[..., 3]]).round().astype(np.uint8))
-    return QImage(straight.data, *size, size[0] * 4, QImage.Format.Format_RGBA8888).copy()
+    return small_image(pixels, SIDE)
 
 
 def spoken(reference: BoardReference) -> str:
