@@ -40,6 +40,7 @@ class Settings:
     geometry: str = ""
     inspector_width: int = 296
     collapsed: tuple[str, ...] = ()
+    drop_choice: str = "layer"
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file first in the list of recent ones."""

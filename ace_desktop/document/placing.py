@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_model.conditioning.colour import as_depth, from_srgb, into_srgb, strips
 from mlx_model.request import Picture
@@ -53,14 +54,14 @@ def layer_picture(state: State, layer_id: str) -> Picture | None:
     return _trimmed(compose_layers([layer], rect.moved(-x, -y)), state.profile) if rect else None
 
 
-def selected_picture(state: State) -> tuple[Picture, Pixels] | None:
+def selected_picture(state: State) -> tuple[Picture, NDArray[np.uint8]] | None:
     """Give what is selected of the whole picture: its pixels, and the selection (h x w) as their mask."""
     selection = mask_of(state, SELECTION)
     rect = selection.content() & state.frame
     if not rect:
         return None
     picture = Picture(compose_layers(state.layers, rect).astype(np.uint8, copy=False), state.profile)
-    return picture, selection.read(rect)[..., 0]
+    return picture, selection.read(rect)[..., 0].astype(np.uint8)
 
 
 def _trimmed(pixels: Pixels, profile: bytes | None) -> Picture | None:

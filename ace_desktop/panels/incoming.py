@@ -16,6 +16,9 @@ from ..document.errors import DocumentError
 from ..translation import tr
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mlx_model.request import Picture
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"})
@@ -81,6 +84,15 @@ def of_image(image: QImage) -> Picture:
     return Picture(pixels_of(image), profile)
 
 
+def eight_bits(picture: Picture) -> NDArray[np.uint8]:
+    """Give a picture's pixels at 8 bits a channel, which is what a reference keeps."""
+    import numpy as np
+
+    from mlx_model.conditioning.colour import as_depth
+
+    return picture.pixels if picture.pixels.dtype == np.uint8 else as_depth(picture.pixels, np.dtype(np.uint8))
+
+
 def _srgb() -> object:
     from PySide6.QtGui import QColorSpace
 
@@ -96,7 +108,9 @@ def _is_picture(url: QUrl) -> bool:
 def _of_address(url: QUrl) -> Incoming:
     name = (Path(url.path()).stem if url.scheme() != "data" else "") or tr("Picture")
     # Said here and not in the thread that reads: only the GUI thread may change the language meanwhile.
-    no_picture = tr("“{name}” is no picture that can be read. Save it in the other program and drop the file.", name=name)
+    no_picture = tr(
+        "“{name}” is no picture that can be read. Save it in the other program and drop the file.", name=name
+    )
     unfetched = tr("The picture could not be fetched from {host}. Save it there and drop the file.", host=url.host())
 
     def read() -> Picture:

@@ -7,15 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from ..background import Background
 from ..document.references import (
     ROLES,
+    NewReference,
     change_reference,
     move_reference,
+    new_reference,
+    put_reference,
     remove_reference,
 )
 from ..document.state import State
@@ -23,7 +26,7 @@ from ..icons import icon
 from ..session import Session
 from ..translation import tr
 from .controls import PlainButton
-from .incoming import SUFFIXES, Incoming, of_file, pictures_of
+from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
 from .layer_model import LAYER_MIME
 from .reference_empty import EmptyBoard
 from .reference_model import ROLE_HINTS, ROLE_NAMES, ReferenceModel, thumbnail
@@ -31,8 +34,12 @@ from .reference_row import HEIGHT, ReferenceRow
 from .reference_view import ReferenceView
 
 if TYPE_CHECKING:
-    from ..document.plane import Pixels
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mlx_model.request import Picture
+
+    Read = Callable[[], tuple[Picture, NDArray[np.uint8] | None] | None]
 
 _MOST_SHOWN = 4
 """Cards that are seen at once; more are scrolled."""
@@ -118,7 +125,7 @@ class ReferenceBoard(QWidget):
         """Read pictures in the background and add them, before a row or at the end."""
         for place, incoming in enumerate(pictures):
             where = None if row is None else row + place
-            self._add(incoming.name, lambda read=incoming.read: (read(), None), where)
+            self._add(incoming.name, partial(_unmasked, incoming), where)
 
     def add_layers(self, ids: Sequence[str], row: int | None = None) -> None:
         """Add layers of the document, each as it is seen alone."""
@@ -152,22 +159,26 @@ class ReferenceBoard(QWidget):
         dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
         dialog.open()
 
-    def _add(self, name: str, read: Callable[[], tuple[Picture, Pixels | None] | None], row: int | None) -> None:
+    def _add(self, name: str, read: Read, row: int | None) -> None:
         """Read and encode a picture in the background, then make it one of the references."""
-        from .reference_adding import Prepared, added, prepared
-
         session = self.session
 
-        def work() -> Prepared | None:
+        def work() -> NewReference | None:
             found = read()
-            return None if found is None else prepared(name, *found)
+            if found is None:
+                return None
+            picture, mask = found
+            return new_reference(eight_bits(picture), name, picture.profile, mask=mask)
 
-        def done(made: Prepared | None) -> None:
+        def done(made: NewReference | None) -> None:
             if made is None:
                 self.said.emit(tr("There is nothing to be seen in it."))
                 return
-            session.do("Add reference", added(session.state, made, row))
-            self.view.choose(self.model.references[-1 if row is None else row].id)
+            after = put_reference(session.state, made)
+            if row is not None:
+                after = move_reference(after, made.reference.id, row)
+            session.do("Add reference", after)
+            self.view.choose(made.reference.id)
 
         self._background.run(work, done, self.failed.emit, self)
 
@@ -306,6 +317,10 @@ class ReferenceBoard(QWidget):
         super().changeEvent(event)
 
 
+def _unmasked(incoming: Incoming) -> tuple[Picture, None]:
+    return incoming.read(), None
+
+
 def _layer(state: State, layer_id: str) -> tuple[Picture, None] | None:
     from ..document.placing import layer_picture
 
@@ -313,9 +328,7 @@ def _layer(state: State, layer_id: str) -> tuple[Picture, None] | None:
     return None if picture is None else (picture, None)
 
 
-def _selection(state: State) -> tuple[Picture, Pixels] | None:
+def _selection(state: State) -> tuple[Picture, NDArray[np.uint8]] | None:
     from ..document.placing import selected_picture
 
     return selected_picture(state)
-
-

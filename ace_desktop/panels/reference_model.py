@@ -123,8 +123,13 @@ class ReferenceModel(QAbstractListModel):
         return data
 
     def canDropMimeData(  # noqa: N802
-        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
-    ) -> bool:  # noqa: ARG002
+        self,
+        data: QMimeData,
+        action: Qt.DropAction,  # noqa: ARG002
+        row: int,  # noqa: ARG002
+        column: int,  # noqa: ARG002
+        parent: Index,  # noqa: ARG002
+    ) -> bool:
         """Take cards, layers and pictures."""
         return data.hasFormat(REFERENCE_MIME) or data.hasFormat(LAYER_MIME) or has_pictures(data)
 
