@@ -13,11 +13,14 @@ from PySide6.QtCore import QEvent, QObject, QUrl
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from .attention import Attention
 from .autosave import Autosaves
 from .background import Background
 from .document.errors import DocumentError
 from .icons import app_icon
+from .installer import Installer
 from .main_window import MainWindow
+from .models import Models
 from .places import Places, resources
 from .sentences import said
 from .session import Session
@@ -79,6 +82,9 @@ class Desktop(QObject):
         self.theme = Theme(application, self)
         self.theme.use(self.kept.value.theme)
         self.autosave = Autosaves(places.journals, self.background, self.kept, self)
+        self.models = Models(self.kept, self.background, self)
+        self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
+        self.attention = Attention(application, self)
         self.windows: list[MainWindow] = []
         self._quitting = False
         self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
@@ -226,6 +232,9 @@ class Desktop(QObject):
         data = QGuiApplication.clipboard().mimeData()
         return bool(data and data.hasImage())
 
+    def _installer_environment(self) -> dict[str, str]:
+        return {"ACE_MODELS": str(self.models.folder)}
+
     def show_preferences(self, window: MainWindow, page: str = "general") -> None:
         """Open the preferences over a window."""
         from .preferences import Preferences
@@ -249,6 +258,8 @@ class Desktop(QObject):
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""
+        self.installer.close()
+        self.attention.close()
         self.autosave.close()
         self.background.close()
         self.kept.flush()

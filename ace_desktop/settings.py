@@ -24,7 +24,12 @@ THEMES = ("system", "light", "dark")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every choice and its default. `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action."""
+    """Every choice and its default.
+
+    `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action. `model` is the one that new pictures
+    are edited with; `models_folder` "" is the usual place; `memory_limit`, in bytes, 0 is what suits the machine;
+    `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always.
+    """
 
     theme: str = "system"
     language: str = "system"
@@ -41,6 +46,11 @@ class Settings:
     inspector_width: int = 296
     collapsed: tuple[str, ...] = ()
     drop_choice: str = "layer"
+    model: str = "pocket"
+    models_folder: str = ""
+    memory_limit: int = 0
+    idle_minutes: int = 10
+    notify: bool = True
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file first in the list of recent ones."""

@@ -421,7 +421,7 @@ class CanvasView(QWidget):
             self.wipe_moved.emit(self._above.wipe_at(position, self._transform))
         elif self.frame.held:
             self.frame.move(position, self._transform)
-        elif not self._pressed and (grip := self._grip()):
+        elif not self._pressed and not (self._tool and self._tool.busy) and (grip := self._grip()):
             before = self.frame.cursor
             self.frame.hover(position, self._transform, grip)
             if self.frame.cursor != before:
