@@ -28,9 +28,9 @@ class Settings:
 
     `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action. `model` is the one that new pictures
     are edited with; `models_folder` "" is the usual place; `memory_limit`, in bytes, 0 is what suits the machine;
-    `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always. `instructions` were run before,
-    the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under "More" is
-    open; `show_frame`: what the model will see is shown on the canvas.
+    `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always. `instructions` were run
+    before, the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under "More"
+    is open; `show_frame`: what the model will see is shown on the canvas.
     """
 
     theme: str = "system"
@@ -51,6 +51,7 @@ class Settings:
     presets: Mapping[str, str] = field(default_factory=dict[str, str])
     edit_details: bool = False
     show_frame: bool = True
+    drop_choice: str = "layer"
     model: str = "pocket"
     models_folder: str = ""
     memory_limit: int = 0

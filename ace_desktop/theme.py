@@ -167,6 +167,17 @@ QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
 #message { background: @panel; border-bottom: 1px solid @line; }
 #layers { border: none; border-radius: 0; background: @panel; outline: 0; show-decoration-selected: 0;
     selection-background-color: transparent; }
+#references, #results, #jobs { border: none; border-radius: 0; background: @panel; outline: 0;
+    show-decoration-selected: 0; selection-background-color: transparent; }
+#references::item, #references::item:selected, #results::item, #results::item:selected { background: transparent; }
+#filmstrip { background: @panel; border-top: 1px solid @line; }
+#popover { background: @panel; border: 1px solid @line; border-radius: 8px; }
+#popover #popover-title { font-weight: 600; }
+QToolButton#choice { border: 1px solid transparent; border-radius: 6px; background: transparent; padding: 6px 8px;
+    text-align: left; }
+QToolButton#choice:hover { background: @hover; }
+QToolButton#choice:pressed { background: @pressed; }
+QToolButton#choice:focus { border-color: @accent; }
 #palette { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #palette QLineEdit { border: none; background: transparent; font-size: 17px; padding: 8px 4px; }
 #palette QListView { border: none; background: @panel; outline: 0; }

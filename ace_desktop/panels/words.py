@@ -1,4 +1,4 @@
-"""The field for what should happen: grows with its words, remembers earlier ones, marks what the model cannot read."""
+"""The field for what should happen: grows with its words, remembers earlier ones, marks what is not read."""
 
 from __future__ import annotations
 
