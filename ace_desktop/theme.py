@@ -217,6 +217,7 @@ QPushButton:default { background: @accent; color: @on_accent; border-color: @acc
 QPushButton:focus { border-color: @accent; }
 QPushButton:default:focus { border-color: @on_accent; }
 QPushButton:disabled { color: @disabled; }
+QPushButton#segment:checked { background: @pressed; border-color: @disabled; }
 QPushButton#small { min-height: 22px; padding: 0 10px; font-size: 11px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QKeySequenceEdit QLineEdit { background: @field; border: 1px solid @line;
     border-radius: 6px; padding: 0 8px; min-height: 22px; selection-background-color: @accent;

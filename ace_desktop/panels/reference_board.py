@@ -218,7 +218,7 @@ class ReferenceBoard(QWidget):
         from .reference_editor import ReferenceEditor
 
         if self.model.index_of(reference_id).isValid():
-            ReferenceEditor(self.session, reference_id, self._background, self.window()).open()
+            ReferenceEditor(self.session, reference_id, self._background, self.failed.emit, self.window()).open()
 
     def _change(self, label: str, reference_id: str, **changes: object) -> None:
         self.session.do(label, change_reference(self.session.state, reference_id, **changes))
