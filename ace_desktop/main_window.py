@@ -30,7 +30,7 @@ from .panels.tool_options import COLOUR_PLACE, PAINT_PLACE, OptionValues, ToolOp
 from .reporting import explain
 from .session import Session
 from .settings import Settings
-from .translation import marked, tr
+from .translation import tr
 
 if TYPE_CHECKING:
     from .desktop import Desktop

@@ -183,6 +183,13 @@ QToolButton#choice:focus { border-color: @accent; }
 #palette QListView { border: none; background: @panel; outline: 0; }
 #hairline { background: @line; border: none; }
 #page { background: @window; }
+#inspector_area, #inspector_content { background: @panel; border: none; }
+#more { font-size: 11px; font-weight: 600; color: @faint; border: none; background: transparent; text-align: left;
+        padding: 0; }
+#more:hover { color: @text; }
+#more:focus { color: @accent; }
+#note { font-size: 11px; color: @faint; }
+#value:disabled { color: @faint; }
 #card { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #name { font-weight: 600; }
 #problem { font-size: 11px; color: @warning; }
@@ -219,6 +226,22 @@ QPushButton:default:focus { border-color: @on_accent; }
 QPushButton:disabled { color: @disabled; }
 QPushButton#segment:checked { background: @pressed; border-color: @disabled; }
 QPushButton#small { min-height: 22px; padding: 0 10px; font-size: 11px; }
+QPushButton#run { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; min-height: 26px;
+    padding: 0 8px; }
+QPushButton#run:hover { background: @accent; }
+QPushButton#run:pressed { background: @accent; }
+QPushButton#run:disabled { background: @field; color: @disabled; border-color: @line; }
+QPushButton#run:focus { border-color: @on_accent; }
+QToolButton#chip { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 10px; }
+QToolButton#chip:hover { background: @hover; }
+QToolButton#chip:pressed { background: @pressed; }
+QToolButton#chip:focus { border-color: @accent; }
+QToolButton#chip::menu-indicator, QToolButton#flat::menu-indicator { image: none; width: 0; }
+#stepper { background: @field; border: 1px solid @line; border-radius: 6px; }
+#stepper:focus { border-color: @accent; }
+QPlainTextEdit#words { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 2px;
+    selection-background-color: @accent; selection-color: @on_accent; }
+QPlainTextEdit#words:focus { border-color: @accent; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QKeySequenceEdit QLineEdit { background: @field; border: 1px solid @line;
     border-radius: 6px; padding: 0 8px; min-height: 22px; selection-background-color: @accent;
     selection-color: @on_accent; }
