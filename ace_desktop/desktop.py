@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QUrl
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
+from .attention import Attention
 from .autosave import Autosaves
 from .background import Background
 from .document.errors import DocumentError
 from .icons import app_icon
+from .installer import Installer
 from .main_window import MainWindow
+from .models import Models
 from .places import Places, resources
 from .sentences import said
 from .session import Session
@@ -79,6 +82,9 @@ class Desktop(QObject):
         self.theme = Theme(application, self)
         self.theme.use(self.kept.value.theme)
         self.autosave = Autosaves(places.journals, self.background, self.kept, self)
+        self.models = Models(self.kept, self.background, self)
+        self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
+        self.attention = Attention(application, self)
         self.windows: list[MainWindow] = []
         self._quitting = False
         self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
@@ -226,6 +232,33 @@ class Desktop(QObject):
         data = QGuiApplication.clipboard().mimeData()
         return bool(data and data.hasImage())
 
+    def _installer_environment(self) -> dict[str, str]:
+        return {"ACE_MODELS": str(self.models.folder)}
+
+    def show_models(self, window: MainWindow) -> None:
+        """Open the models page over a window."""
+        from .panels.models_page import ModelsPage
+
+        page = self._models_page()
+        if page is None:
+            page = ModelsPage(self.models, self.installer, window)
+            page.show()
+        page.activateWindow()
+
+    @property
+    def shows_models(self) -> bool:
+        """Whether the models page is open."""
+        return self._models_page() is not None
+
+    def _models_page(self) -> QWidget | None:
+        return next((page for page in QApplication.topLevelWidgets() if page.objectName() == "models"), None)
+
+    def welcome(self, window: MainWindow) -> None:
+        """Show the page that a window without a document has, in this window or another one."""
+        if window.session is not None:
+            window = next((other for other in self.windows if other.session is None), None) or self.new_window()
+        window.activateWindow()
+
     def show_preferences(self, window: MainWindow, page: str = "general") -> None:
         """Open the preferences over a window."""
         from .preferences import Preferences
@@ -249,6 +282,8 @@ class Desktop(QObject):
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""
+        self.installer.close()
+        self.attention.close()
         self.autosave.close()
         self.background.close()
         self.kept.flush()

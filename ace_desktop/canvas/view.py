@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QColor,
     QEnterEvent,
     QHideEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -25,12 +26,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from ..document.geometry import Rect
+from ..document.geometry import EMPTY, Rect
 from ..document.state import State
 from ..session import Session
 from ..translation import tr
+from .frame import Frame, Grip
 from .marching import MarchingAnts
 from .overlays import DARK_LOOK, LIGHT_LOOK, Look, brush_rect, paint_brush
+from .pictures_above import Above, PicturesAbove
 from .transform import ViewTransform, fitted, stepped
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class CanvasView(QWidget):
     """A sentence of a tool for the status line."""
     option_wanted = Signal(str, object)
     """A tool asks for another value of one of its options; "colour" is meant for all tools."""
+    wipe_moved = Signal(float)
+    """The line that divides a comparison was dragged: the new wipe, 0..1."""
 
     def __init__(self, session: Session | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +83,11 @@ class CanvasView(QWidget):
         self._panning: QPointF | None = None
         self._space = False
         self._pressed = False
+        self._wiping = False
+        self.frame = Frame(self)
+        """What the model will see."""
+        self.frame.repaint.connect(self.update)
+        self._above = PicturesAbove()
         self.budget = BUDGET
         """Seconds of rendering in a frame."""
         self._ants = MarchingAnts(self._edge, self)
@@ -100,6 +110,8 @@ class CanvasView(QWidget):
         if self._session is not None:
             self._session.changed.disconnect(self._changed)
         self.tool = None
+        self.set_frame_preview(None)
+        self.set_comparison(None)
         self._session = session
         self._display = None
         self._ants.forget()
@@ -157,6 +169,24 @@ class CanvasView(QWidget):
     @mask_colour.setter
     def mask_colour(self, colour: QColor) -> None:
         self._mask_colour = QColor(colour)
+        self.update()
+
+    def set_frame_preview(self, image: QImage | None, rect: Rect = EMPTY) -> None:
+        """Show a picture of what is being made over a rectangle of the document, its alpha included; None for none.
+
+        The edit mask's tint gets out of its way.
+        """
+        self._above.preview = None if image is None else Above(image, rect)
+        self.update()
+
+    def set_comparison(self, image: QImage | None, rect: Rect = EMPTY, wipe: float = 0.0) -> None:
+        """Show another picture over a rectangle of the document; None for none.
+
+        Only what lies right of `wipe` (0..1 of the rectangle's width) is shown: all of it at 0. Between 0 and 1 there
+        is a line that can be dragged (`wipe_moved`).
+        """
+        self._above.comparison = None if image is None else Above(image, rect, wipe)
+        self._wiping = self._wiping and image is not None
         self.update()
 
     def whole_grab(self) -> QPixmap:
@@ -297,15 +327,18 @@ class CanvasView(QWidget):
         display = self._display
         display.resize(self._device_size())
         display.set_look(self._look())
-        display.set_tint(self._mask_colour if self._overlay == "tint" else None)
+        display.set_tint(self._mask_colour if self._overlay == "tint" and not self._above.shown else None)
         display.transform = self._transform
         display.mend(self.budget)
         display.paint(painter, event.rect())
+        self._above.paint(painter, self._transform)
         self._ants.paint(painter, self._marching(), event.rect(), self._ratio())
         if self._tool is not None:
             painter.save()
             self._tool.paint(painter, self._transform)
             painter.restore()
+        if grip := self._grip():
+            self.frame.paint(painter, self._transform, grip)
         self._paint_outline(painter)
         painter.end()
         if display.pending:
@@ -366,11 +399,44 @@ class CanvasView(QWidget):
     def _grabbing(self) -> bool:
         return self._panning is not None or self._space
 
+    def _grip(self) -> Grip | None:
+        """Tell what of the frame can be taken hold of beside the tool in hand; None where it is not shown."""
+        if self._tool is None:
+            return "edge"
+        if self._tool.brush_size is not None:
+            return "handles"
+        return self._tool.frame_grip
+
+    def _take_above(self, position: QPointF) -> bool:
+        """Take hold of what lies above the document: the line of a comparison, or the frame."""
+        if self._tool is not None and self._tool.busy:
+            return False
+        self._wiping = self._above.on_divider(position, self._transform)
+        grip = self._grip()
+        return self._wiping or (grip is not None and self.frame.press(position, self._transform, grip))
+
+    def _drag_above(self, position: QPointF) -> bool:
+        """Drag what of that is held, or follow the pointer; tell whether something is held."""
+        if self._wiping:
+            self.wipe_moved.emit(self._above.wipe_at(position, self._transform))
+        elif self.frame.held:
+            self.frame.move(position, self._transform)
+        elif not self._pressed and not (self._tool and self._tool.busy) and (grip := self._grip()):
+            before = self.frame.cursor
+            self.frame.hover(position, self._transform, grip)
+            if self.frame.cursor != before:
+                self._choose_cursor()
+        return self._wiping or self.frame.held
+
     def _choose_cursor(self) -> None:
         if self._panning is not None:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif self._space:
             self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif self._wiping:
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        elif (shape := self.frame.cursor) is not None:
+            self.setCursor(shape)
         elif self._tool is None:
             self.unsetCursor()
         else:
@@ -382,8 +448,11 @@ class CanvasView(QWidget):
         self._point(position)
         if self._session is None:
             return
+        above = button == Qt.MouseButton.LeftButton and not self._space and self._take_above(position)
         grabs = self._space or (self._tool is not None and self._tool.pans)
-        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and grabs):
+        if above:
+            pass
+        elif button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and grabs):
             self._panning = position
         elif button == Qt.MouseButton.LeftButton and self._tool is not None:
             self._pressed = True
@@ -395,16 +464,21 @@ class CanvasView(QWidget):
             way = position - self._panning
             self._panning += QPointF(round(way.x()), round(way.y()))
             self.pan_by(way.x(), way.y())
+        elif self._drag_above(position):
+            pass
         elif self._tool is not None and self._session is not None:
             pointer = self._pointer_at(position, modifiers, pressure)
             (self._tool.move if self._pressed else self._tool.hover)(pointer)
-            if not self._grabbing() and self.cursor().shape() != self._tool.cursor:
+            if not self._grabbing() and self.frame.cursor is None and self.cursor().shape() != self._tool.cursor:
                 self._choose_cursor()
         self._point(position)
 
     def _up(self, position: QPointF, modifiers: Qt.KeyboardModifier, pressure: float) -> None:
         if self._panning is not None:
             self._panning = None
+        elif self._wiping or self.frame.held:
+            self._wiping = False
+            self.frame.release()
         elif self._pressed and self._tool is not None:
             self._pressed = False
             self._tool.release(self._pointer_at(position, modifiers, pressure))
@@ -425,6 +499,8 @@ class CanvasView(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Tell the tool; one that has no use for it gets another press."""
+        if self._grip() is not None and self.frame.double_click(event.position(), self._transform):
+            return
         tool = self._tool if event.button() == Qt.MouseButton.LeftButton and not self._space else None
         if tool is not None and tool.double_click(self._pointer_at(event.position(), event.modifiers())):
             return
@@ -448,6 +524,7 @@ class CanvasView(QWidget):
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802, ARG002
         """Hide the brush."""
         self._point(None)
+        self.frame.hover(None, self._transform, "edge")
         if self._tool is not None:
             self._tool.hover(None)
 
@@ -500,6 +577,8 @@ class CanvasView(QWidget):
         elif key == Qt.Key.Key_Escape and self._tool is not None and self._tool.busy:
             self._pressed = False
             self._tool.cancel()
+        elif key == Qt.Key.Key_Escape and self._grip() is not None and self.frame.escape():
+            self._choose_cursor()
         elif self._tool is not None and self._tool.key(event):
             self._point(self._pointer)
         elif key in zooms:
