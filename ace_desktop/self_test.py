@@ -253,7 +253,8 @@ def _own_files(_folder: Path) -> str:
     home = next((folder for folder in bundle.parents if folder.name == "Contents"), bundle)
     named = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     files = [file for file in named if isinstance(file, str)]
-    foreign = [file for file in files if not Path(file).is_relative_to(home)]
+    # What is in an archive of the bundle's has a name that is no path.
+    foreign = [file for file in files if Path(file).is_absolute() and not Path(file).is_relative_to(home)]
     if foreign:
         raise Failure(f"{len(foreign)} modules come from elsewhere, among them {foreign[0]}")
     return f"{len(files)} modules, none from outside the bundle"
