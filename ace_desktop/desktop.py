@@ -85,6 +85,7 @@ class Desktop(QObject):
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
         self.attention = Attention(application, self)
+        self.attention.wanted = self.kept.value.notify
         self.windows: list[MainWindow] = []
         self._quitting = False
         self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
@@ -176,6 +177,18 @@ class Desktop(QObject):
                 (self.active_window() or teller).message.say(said(warning), "\n".join(warnings))
 
         self.background.run(work, read, teller.fail, teller)
+
+    def open_sample(self, name: str, window: MainWindow) -> None:
+        """Open a sample project, unsaved and without a file of its own."""
+        from .samples import SAMPLES, sample_state
+
+        sample = next(sample for sample in SAMPLES if sample.name == name)
+        words = tr(sample.words)
+
+        def done(state: State) -> None:
+            self.show(Session(state), window)
+
+        self.background.run(lambda: sample_state(sample, words), done, window.fail, window)
 
     def recover(self, item: Recoverable) -> None:
         """Bring back a document that was open when the program ended unexpectedly."""
@@ -279,6 +292,7 @@ class Desktop(QObject):
             self.theme.use(now.theme)
         if now.language != before.language:
             self.language.use(now.language)
+        self.attention.wanted = now.notify
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""
