@@ -88,6 +88,7 @@ class Desktop(QObject):
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
         self.attention = Attention(application, self)
         self._engine: Engine | None = None
+        self.attention.wanted = self.kept.value.notify
         self.windows: list[MainWindow] = []
         self._quitting = False
         self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
@@ -201,6 +202,18 @@ class Desktop(QObject):
 
         self.background.run(work, read, teller.fail, teller)
 
+    def open_sample(self, name: str, window: MainWindow) -> None:
+        """Open a sample project, unsaved and without a file of its own."""
+        from .samples import SAMPLES, sample_state
+
+        sample = next(sample for sample in SAMPLES if sample.name == name)
+        words = tr(sample.words)
+
+        def done(state: State) -> None:
+            self.show(Session(state), window)
+
+        self.background.run(lambda: sample_state(sample, words), done, window.fail, window)
+
     def recover(self, item: Recoverable) -> None:
         """Bring back a document that was open when the program ended unexpectedly."""
 
@@ -306,6 +319,7 @@ class Desktop(QObject):
         engine = (now.memory_limit, now.idle_minutes)
         if self._engine is not None and engine != (before.memory_limit, before.idle_minutes):
             self._engine.change(memory_limit=now.memory_limit or None, idle_minutes=now.idle_minutes)
+        self.attention.wanted = now.notify
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""

@@ -35,17 +35,18 @@ class Colours:
     on_accent: str
     warning: str
     link: str
+    on_surround: str
 
 
 DARK = Colours(
     window="#1e1e1e", panel="#2a2a2a", surround="#141414", field="#363636", hover="#383838", pressed="#444444",
     line="#3a3a3a", text="#e6e6e6", faint="#a8a8a8", disabled="#6e6e6e", accent="#0a60d0", on_accent="#ffffff",
-    warning="#ffd479", link="#6aa9ff",
+    warning="#ffd479", link="#6aa9ff", on_surround="#a8a8a8",
 )  # fmt: skip
 LIGHT = Colours(
     window="#f5f5f5", panel="#ffffff", surround="#d0d0d0", field="#f0f0f0", hover="#ececec", pressed="#dedede",
     line="#dcdcdc", text="#1f1f1f", faint="#636363", disabled="#a6a6a6", accent="#0a60d0", on_accent="#ffffff",
-    warning="#7a4a00", link="#0a58c0",
+    warning="#7a4a00", link="#0a4aa0", on_surround="#3f3f3f",
 )  # fmt: skip
 
 
@@ -190,13 +191,21 @@ QToolButton#choice:focus { border-color: @accent; }
 #more:focus { color: @accent; }
 #note { font-size: 11px; color: @faint; }
 #value:disabled { color: @faint; }
+#welcome { background: @surround; }
+#welcome #caption, #welcome QLabel { color: @on_surround; }
+QToolButton#sample { border: 1px solid transparent; border-radius: 8px; background: transparent; padding: 6px 4px;
+    color: @on_surround; }
+QToolButton#sample:hover { background: @hover; color: @text; }
+QToolButton#sample:pressed { background: @pressed; color: @text; }
+QToolButton#sample:focus { border-color: @accent; }
 #card { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #name { font-weight: 600; }
 #problem { font-size: 11px; color: @warning; }
-QPushButton#link { border: none; background: transparent; padding: 0 2px; min-height: 0; color: @link;
-    text-align: left; }
-QPushButton#link:hover { text-decoration: underline; }
-QPushButton#link:focus { text-decoration: underline; }
+QPushButton#link, QPushButton#small-link { border: none; background: transparent; padding: 0 2px; min-height: 0;
+    color: @link; text-align: left; }
+QPushButton#small-link { font-size: 11px; }
+QPushButton#link:hover, QPushButton#link:focus, QPushButton#small-link:hover, QPushButton#small-link:focus {
+    text-decoration: underline; }
 """
 
 _COMMON = """
