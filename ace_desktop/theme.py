@@ -174,6 +174,12 @@ QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
 #filmstrip { background: @panel; border-top: 1px solid @line; }
 #popover { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #popover #popover-title { font-weight: 600; }
+QToolButton#space, QToolButton#job { border: none; background: transparent; font-size: 11px; color: @faint;
+    padding: 2px 4px; border-radius: 4px; }
+QToolButton#space:hover, QToolButton#job:hover { background: @hover; }
+QToolButton#space:focus, QToolButton#job:focus { color: @link; }
+QToolButton#space[over="true"] { color: @warning; }
+QToolButton#flat:checked { background: @pressed; }
 QToolButton#choice { border: 1px solid transparent; border-radius: 6px; background: transparent; padding: 6px 8px;
     text-align: left; }
 QToolButton#choice:hover { background: @hover; }

@@ -32,12 +32,12 @@ class Popover(QFrame):
         self.adjustSize()
         self._open(QRect(point + QPoint(8, 8), self.size()))
 
-    def open_above(self, anchor: QWidget) -> None:
-        """Show it above a widget of the window, their right edges in line."""
+    def open_above(self, anchor: QWidget, part: QRect | None = None) -> None:
+        """Show it above a widget of the window, or a part of it, their left edges in line."""
         self.adjustSize()
-        corner = anchor.mapTo(self.parentWidget(), QPoint(anchor.width(), 0))
+        corner = anchor.mapTo(self.parentWidget(), (part or anchor.rect()).topLeft())
         place = QRect(QPoint(0, 0), self.size())
-        place.moveBottomRight(corner - QPoint(1, _EDGE))
+        place.moveBottomLeft(corner - QPoint(0, _EDGE))
         self._open(place)
 
     def _open(self, place: QRect) -> None:
