@@ -1,4 +1,4 @@
-"""The parts of a window that belong to its document: the edit, the sections of the inspector, the strip of results."""
+"""The parts of a window that belong to its document: the edit, the inspector's sections, the strip of results."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ class DocumentPanels(QObject):
         self.layers.paint_on_mask.connect(window.paint_on_mask)
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
         self.layers.carry_files(desktop.layer_file(window))
-        window.inspector.show_sections(
-            ((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers))
-        )
+        window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
         window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
         self._connect()
         self.follow_settings()

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QSplitter, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from . import menus
 from .actions import CANVAS_MENU
@@ -27,10 +36,11 @@ from .panels.message_bar import MessageBar
 from .panels.status import Status
 from .panels.tool_column import PREFIX, ToolColumn, tool_actions
 from .panels.tool_options import COLOUR_PLACE, PAINT_PLACE, OptionValues, ToolOptions
+from .panels.welcome import Welcome
 from .reporting import explain
 from .session import Session
 from .settings import Settings
-from .translation import marked, tr
+from .translation import tr
 
 if TYPE_CHECKING:
     from .desktop import Desktop
@@ -67,6 +77,10 @@ class MainWindow(QMainWindow):
         self.actions_by_id = menus.make_actions(self, self.kinds, self.run, chosen)
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
+        self.welcome = Welcome(self.actions_by_id, self)
+        self.welcome.sample_wanted.connect(self._open_sample)
+        self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
+        self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
         self.status = Status(self)
         self.options = ToolOptions(self)
@@ -100,7 +114,9 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.message)
-        column.addWidget(self.view, 1)
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self.welcome)
+        column.addWidget(self._stack, 1)
         column.addWidget(self.status)
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self._splitter.setHandleWidth(1)
@@ -136,6 +152,7 @@ class MainWindow(QMainWindow):
         kept, theme = self.desktop.kept, self.desktop.theme
         kept.changed.connect(self._settings_changed)
         theme.changed.connect(self.update)
+        self.desktop.models.changed.connect(self._models_changed)
         self.view.zoom_changed.connect(self.status.show_zoom)
         self.view.pointer_moved.connect(self.status.show_position)
         self.view.message.connect(self.status.say)
@@ -156,6 +173,9 @@ class MainWindow(QMainWindow):
         self.last_save = None
         self.view.set_session(session)
         self._show_panels()
+        self._stack.setCurrentWidget(self.welcome if session is None else self.view)
+        if session is None:
+            self.welcome.draw_samples()
         if session is not None:
             session.setParent(self)
             session.history_changed.connect(self._refresh.start)
@@ -383,6 +403,9 @@ class MainWindow(QMainWindow):
     def _open_recent(self, path: Path) -> None:
         self.desktop.open(path, self)
 
+    def _open_sample(self, name: str) -> None:
+        self.desktop.open_sample(name, self)
+
     def _load_mask(self, name: str) -> None:
         load_mask(self, name)
 
@@ -399,6 +422,10 @@ class MainWindow(QMainWindow):
             self._refresh.start()
         if now.show_frame != before.show_frame and self.panels is not None:
             self.panels.follow_settings()
+
+    def _models_changed(self) -> None:
+        shelf = self.desktop.models.shelf
+        self.welcome.show_built_in_only(shelf is None or all(model.built_in for model in shelf.here))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the language."""

@@ -18,7 +18,7 @@ NOTES: dict[str, str] = {
         "Knows simple drawn scenes: ten shapes, ten colours, drawn faces. Every task can be tried with it, at once "
         "and offline. It knows nothing of photographs."
     ),
-    "ace-plus-fft": _("One model for every task, changing pictures by words included."),
+    "ace-plus-fft": _("One model for every task, changing pictures by words included: the one to begin with."),
     "ace-plus-fill": _(
         "The best quality in painting anew, subjects and portraits. It does not change a whole picture by words, nor "
         "make one from words alone."

@@ -14,7 +14,7 @@ from mlx_model.tasks import infer_task
 
 from .description import frozen, plain
 from .geometry import EMPTY, Rect
-from .plane import TILE, Plane, tile_rect
+from .plane import Pixels, Plane, tile_rect
 from .references import BoardReference, references_of
 from .state import Layer, RasterLayer, State, extent, walk
 
@@ -149,33 +149,26 @@ def mask_box(state: State) -> Rect:
 def selected_box(mask: Plane, frame: Rect) -> Rect:
     """Find the smallest rectangle of the frame around all values of a mask above SELECTED; looks at few tiles."""
     if mask.default > SELECTED:
-        return frame if _whole(mask, frame) else _box_by_rows(mask, frame)
+        return _selected(mask.read(frame)).moved(frame.x, frame.y)
     found, bounds = EMPTY, mask.bounds
-
-    def at_edge(tile: Rect) -> bool:
-        across = tile.x == bounds.x or tile.right == bounds.right
-        return across or tile.y == bounds.y or tile.bottom == bounds.bottom
-
-    for index in sorted(mask.tiles, key=lambda index: not at_edge(tile_rect(index))):
-        part = tile_rect(index) & frame
-        if not part or part in found:
-            continue
-        x, y = index[1] * TILE, index[0] * TILE
-        values = mask.tiles[index][part.y - y : part.bottom - y, part.x - x : part.right - x, 0] > SELECTED
-        rows, columns = values.any(1).nonzero()[0], values.any(0).nonzero()[0]
-        if len(rows):
-            inside = Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-            found |= inside.moved(part.x, part.y)
+    # Those at the edges first: most that lie between them need no look.
+    for index in sorted(mask.tiles, key=lambda index: _inside(tile_rect(index), bounds)):
+        whole = tile_rect(index)
+        part = whole & frame
+        if part not in found:
+            x, y = part.x - whole.x, part.y - whole.y
+            values = mask.tiles[index][y : y + part.height, x : x + part.width]
+            found |= _selected(values).moved(part.x, part.y)
     return found
 
 
-def _whole(mask: Plane, frame: Rect) -> bool:
-    return not any(tile_rect(index) & frame for index in mask.tiles)
+def _inside(tile: Rect, bounds: Rect) -> bool:
+    return bounds.x < tile.x and tile.right < bounds.right and bounds.y < tile.y and tile.bottom < bounds.bottom
 
 
-def _box_by_rows(mask: Plane, frame: Rect) -> Rect:
-    values = mask.read(frame)[..., 0] > SELECTED
-    rows, columns = values.any(1).nonzero()[0], values.any(0).nonzero()[0]
+def _selected(values: Pixels) -> Rect:
+    selected = values[..., 0] > SELECTED
+    rows, columns = selected.any(1).nonzero()[0], selected.any(0).nonzero()[0]
     if not len(rows):
         return EMPTY
     return Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from mlx_model.conditioning.prompt import PromptTokenizers, load_tokenizers, tokenize
 from mlx_model.places import is_file
 from mlx_model.weights.config import ModelConfig
 
-Span = tuple[int, int]
-"""Where words begin and end in an instruction."""
+Span: TypeAlias = tuple[int, int]
+"""Where a word begins and ends in an instruction."""
+_SPELLED: Final = 3
+"""Letters of the shortest word that counts as unknown when it is spelled out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,19 +36,19 @@ class ModelFiles:
         return tuple(sorted(found))
 
     def unread(self, instruction: str) -> tuple[Span, ...]:
-        """List the parts of an instruction of which the model's text encoder knows nothing."""
-        if not instruction.strip():
-            return ()
+        """List the words of an instruction of which the model's text encoder knows nothing.
+
+        It has no token for them, or can only spell them out letter by letter.
+        """
         t5 = self.tokenizers.t5
         unknown, encoded = t5.token_to_id("<unk>"), t5.encode(instruction)
+        pieces = [(*offsets, identity) for identity, offsets in zip(encoded.ids, encoded.offsets, strict=True)]
         spans: list[Span] = []
-        for identity, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
-            if identity != unknown or start == end:
-                continue
-            if spans and not instruction[spans[-1][1] : start].strip():
-                spans[-1] = spans[-1][0], end
-            else:
-                spans.append((start, end))
+        for word in re.finditer(r"\w+", instruction):
+            inside = [identity for start, end, identity in pieces if start < word.end() and end > word.start()]
+            spelled = word[0].isalpha() and len(inside) == len(word[0]) >= _SPELLED
+            if spelled or unknown in inside:
+                spans.append(word.span())
         return tuple(spans)
 
     def too_long(self, instruction: str) -> bool:

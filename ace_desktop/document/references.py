@@ -101,6 +101,10 @@ def new_reference(
     _check_role(role)
     if min(width, height) < 1:
         raise ValueError("a reference has at least one pixel")
+    if mask is not None and mask.shape != (height, width):
+        raise ValueError("the mask of a reference has its size")
+    if mask is not None and not (mask > _HALF).any():
+        mask = None  # nothing would be left of it
     made = BoardReference(
         id=new_id(), name=name[:_MOST_NAME], role=role, has_mask=mask is not None, width=width, height=height
     )
@@ -175,6 +179,8 @@ def set_reference_mask(state: State, reference_id: str, mask: Grey | None) -> St
     """
     found = find_reference(state, reference_id)
     attachments = {path: data for path, data in state.attachments.items() if path != mask_path(reference_id)}
+    if mask is not None and mask.shape == (found.height, found.width) and not (mask > _HALF).any():
+        mask = None  # nothing would be left of it
     if mask is not None:
         attachments[mask_path(reference_id)] = _mask_png(mask, found)
     changed = replace(found, has_mask=mask is not None)

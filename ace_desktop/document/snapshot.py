@@ -41,6 +41,8 @@ Subject: TypeAlias = str | Picture
 
 LARGEST_SIDE: Final = 8192
 """Of a new picture, in pixels."""
+_LITTLE: Final = 0.6
+"""Of the scale at which the picture would be seen without references."""
 _FIELDS: Final = (
     "model", "picture", "size", "task", "instruction", "mask", "region", "references", "control", "strength",
     "steps", "guidance", "seed", "adapters",
@@ -113,7 +115,9 @@ def problems(state: State, config: ModelConfig | None, files: ModelFiles | None 
             probe = replace(probe, **refusal.supply)
     if config is not None and found.keys() <= {"instruction", "references", "strength", "control", "mask"}:
         try:
-            _region(state, asked, config)
+            scale = _region(state, asked, config).scale
+            if asked.references and scale < _LITTLE * _region(state, replace(asked, references=()), config).scale:
+                add("references", "The references leave little room for the picture; switch some off.", blocks=False)
         except RequestError as error:
             refusal = refusal_of(str(error))
             add(refusal.field if refusal else "region", refusal.sentence if refusal else str(error))
@@ -268,7 +272,7 @@ def _request(
 
 def _region(state: State, asked: EditRequest, config: ModelConfig) -> Region:
     """Plan what the model sees, as the editor does."""
-    sizes = [_used_size(reference) for reference in used_references(state)]
+    sizes = [_used_size(reference) for reference in used_references(state)] if asked.references else []
     size = (state.width, state.height)
 
     def around(extent: Rect | None) -> Region:

@@ -1,4 +1,4 @@
-"""The column at the right: sections that fold, one above the other, scrolled where they are higher than the window."""
+"""The column at the right: sections that fold, one above the other, scrolled where the window is too low."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class InstructPanel(QWidget):
         self.ideas = Ideas(kept, self)
         self.run_row = RunRow(actions["instruct.run"], self)
         self.more = QToolButton(self)
-        self.more.setObjectName("heading")
+        self.more.setObjectName("more")
         self.more.setFixedHeight(ROW - 4)
         self.more.setIconSize(QSize(12, 12))
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -92,7 +92,7 @@ class InstructPanel(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 2, 12, 12)
+        column.setContentsMargins(12, 0, 12, 8)
         column.setSpacing(8)
         task = QHBoxLayout()
         task.setSpacing(4)
@@ -102,7 +102,6 @@ class InstructPanel(QWidget):
             column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
         column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.details)
-        column.setSpacing(6)
 
     def _connect(self) -> None:
         editing = self.editing

@@ -34,6 +34,7 @@ class TransferCard(QFrame):
         self.setObjectName("card")
         self._installer, self._title_of, self._otherwise = installer, title_of, otherwise
         self.title, self.caption = QLabel(self), QLabel(self)
+        self.title.setObjectName("name")
         self.caption.setObjectName("caption")
         self.caption.setWordWrap(True)
         self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
