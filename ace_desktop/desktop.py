@@ -153,10 +153,12 @@ class Desktop(QObject):
         """What carries edits out. It is begun when it is asked for first, not before the first window is there."""
         if self._engine is None:
             from .engine.engine import Engine
+            from .job_news import follow_engine
 
             kept = self.kept.value
             limit = kept.memory_limit or None
             self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+            follow_engine(self, self._engine)
         return self._engine
 
     def edit(self, session: Session) -> Editing:
