@@ -26,8 +26,8 @@ def follow_installer(desktop: Desktop) -> None:
 
     def ended(transfer: Transfer) -> None:
         families = () if models.shelf is None else models.shelf.families
-        title = transfer_title(transfer, model_title(transfer.model, families))
-        sentence = transfer_caption(transfer)
+        name = model_title(transfer.model, families)
+        title, sentence = transfer_title(transfer, name), transfer_caption(transfer, name)
         ready = transfer.phase is Phase.DONE and transfer.what in ("install", "import")
         if ready:
             models.choose(transfer.model)
