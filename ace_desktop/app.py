@@ -1,4 +1,4 @@
-"""The program: python -m ace_desktop [FILE ...]."""
+"""The program: python -m ace_desktop [FILE ...] or --self-test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from . import self_test
 from .desktop import Desktop, FileOpenEvents
 from .installing import begin_with_models, follow_installer
 from .places import NAME, Places
@@ -17,7 +18,9 @@ from .reporting import catch, write_log
 
 
 def main(arguments: Sequence[str] = sys.argv) -> int:
-    """Run until the last window is closed."""
+    """Run until the last window is closed; with --self-test only try out whether everything works."""
+    if self_test.OPTION in arguments[1:]:
+        return self_test.main()
     application = QApplication(list(arguments))
     application.setApplicationName(NAME)
     application.setDesktopFileName("ace-desktop")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .document.journal import Journal
     from .document.recovery import Recoverable
     from .document.state import State
+    from .editing import Editing
+    from .engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ class Desktop(QObject):
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
         self.attention = Attention(application, self)
+        self._engine: Engine | None = None
         self.attention.wanted = self.kept.value.notify
         self.windows: list[MainWindow] = []
         self._quitting = False
@@ -142,6 +145,27 @@ class Desktop(QObject):
     def stay(self) -> None:
         """End an attempt to quit."""
         self._quitting = False
+
+    # Edits
+
+    @property
+    def engine(self) -> Engine:
+        """What carries edits out. It is begun when it is asked for first, not before the first window is there."""
+        if self._engine is None:
+            from .engine.engine import Engine
+
+            kept = self.kept.value
+            limit = kept.memory_limit or None
+            self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+        return self._engine
+
+    def edit(self, session: Session) -> Editing:
+        """Make the edit of a document that is shown; it goes with the session."""
+        from .document.results import ResultStore
+        from .editing import Editing
+
+        store = ResultStore(self.places.data / "results")
+        return Editing(session, self.engine, store, self.background, self.models.find, session)
 
     # Files
 
@@ -292,10 +316,15 @@ class Desktop(QObject):
             self.theme.use(now.theme)
         if now.language != before.language:
             self.language.use(now.language)
+        engine = (now.memory_limit, now.idle_minutes)
+        if self._engine is not None and engine != (before.memory_limit, before.idle_minutes):
+            self._engine.change(memory_limit=now.memory_limit or None, idle_minutes=now.idle_minutes)
         self.attention.wanted = now.notify
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""
+        if self._engine is not None:
+            self._engine.close()
         self.installer.close()
         self.attention.close()
         self.autosave.close()

@@ -14,7 +14,7 @@ from mlx_model.weights.config import ModelConfig
 from .background import Background
 from .document.edit import EditSettings
 from .document.references import BoardReference
-from .document.results import Result, ResultStore
+from .document.results import ResultStore
 from .document.snapshot import Problem
 from .session import Session
 

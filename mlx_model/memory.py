@@ -21,6 +21,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ from mlx_model.sampling.preview import thinning
 from mlx_model.weights.config import ModelConfig, TinyAutoencoderConfig
 from mlx_model.weights.lora import adapter_bytes
 from mlx_model.weights.model_folder import read_tensors
+from mlx_model.work import Pictures, Work
 
 FLOAT: Final = 4
 RAM_SHARE: Final = 0.85
@@ -43,36 +45,25 @@ _OWN_CGROUPS: Final = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True)
 class Weights:
-    """Bytes of a model's parts in memory; ``preview_channels`` of the preview decoder, 0 where none is used."""
+    """Bytes of a model's parts in memory.
+
+    ``preview`` and ``preview_channels`` are those of the decoder for step previews, 0 where none is used;
+    ``stream_bytes`` of a number in the networks' streams, None meaning as :data:`~mlx_model.runtime.COMPUTE_TYPE`.
+    """
 
     transformer: int
     modulation: int
     text: int
     autoencoder: int
     adapters: int = 0
+    preview: int = 0
     preview_channels: int = 0
+    stream_bytes: int | None = None
 
-
-@dataclass(frozen=True)
-class Pictures:
-    """The bytes that are given, and what is delivered: pixels of so many bytes each, an edit's with a patch."""
-
-    given: int = 0
-    pixels: int = 0
-    pixel_bytes: int = 4
-    patch: bool = False
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is computed: (width, height) in pixels of the whole canvas, references included, and of the part that is
-    decoded, the denoising steps, and the pictures.
-    """  # noqa: D205
-
-    canvas: tuple[int, int]
-    target: tuple[int, int]
-    steps: int
-    pictures: Pictures = Pictures()
+    @property
+    def painting(self) -> int:
+        """What makes pictures: everything but the text encoders and the modulation."""
+        return self.transformer + self.adapters + self.autoencoder + self.preview
 
 
 @dataclass(frozen=True)
@@ -90,9 +81,8 @@ class Need:
     @property
     def stages(self) -> dict[str, int]:
         """Bytes resident at each stage where as little as possible is kept, by its name."""
-        weights = self.weights
-        painting = weights.transformer + weights.adapters + weights.autoencoder
-        held = {"text": weights.text + self.text}
+        painting = self.weights.painting
+        held = {"text": self.weights.text + self.text}
         held |= {"encode": painting + self.encode, "denoise": painting + self.denoise}
         held |= {"decode": painting + self.decode, "finish": painting + self.finish}
         return {stage: size + self.pictures for stage, size in held.items()}
@@ -101,42 +91,101 @@ class Need:
     def all_kept(self) -> int:
         """The peak with every part kept loaded, so that the next request starts at once."""
         weights = self.weights
-        kept = weights.transformer + weights.modulation + weights.text + weights.autoencoder + weights.adapters
-        return kept + self.pictures + max(self.text, self.encode, self.denoise, self.decode, self.finish)
+        kept = weights.painting + weights.modulation + weights.text
+        return kept + self.pictures + max(self.text, self._painting)
+
+    @property
+    def modulation_kept(self) -> int:
+        """The peak with the text encoders let go once an instruction is encoded, and all the rest kept."""
+        weights = self.weights
+        kept = weights.painting + weights.modulation
+        return kept + self.pictures + max(weights.text + self.text, self._painting)
 
     @property
     def text_released(self) -> int:
         """The peak while an instruction is encoded beside a loaded transformer, the modulation's weights let go."""
-        weights = self.weights
-        beside = weights.transformer + weights.adapters + weights.autoencoder
-        return max(beside + weights.text + self.text + self.pictures, self.least)
+        return max(self.weights.painting + self.weights.text + self.text + self.pictures, self.least)
 
     @property
     def least(self) -> int:
         """The peak with the text encoders and all the rest in turn: less is not possible."""
         return max(self.stages.values())
 
+    @property
+    def _painting(self) -> int:
+        """The largest activations of a stage after the text."""
+        return max(self.encode, self.denoise, self.decode, self.finish)
 
-def weights_of(folder: Path, adapters: Sequence[Path] = (), previews: bool = False) -> Weights:
-    """Count the weights of a model folder and of adapters from the headers of their files.
+    def peak(self, release: "Release") -> int:
+        """Return the peak where so much is let go on the way."""
+        return (self.all_kept, self.modulation_kept, self.text_released, self.least)[release]
+
+
+class Release(IntEnum):
+    """How much is let go on the way for want of memory, each step including those before it."""
+
+    NOTHING = 0
+    TEXT = 1
+    """The text encoders, when they have read the instruction."""
+    MODULATION = 2
+    """The modulation's weights, read layer by layer."""
+    ALL = 3
+    """The whole rest of the model while the text encoders are loaded."""
+
+
+_RELEASED: Final = {
+    Release.TEXT: ("text", "to save memory the text encoder is unloaded once the instruction is read"),
+    Release.MODULATION: (
+        "modulation",
+        "to save memory only what is needed next stays loaded, so another instruction takes longer",
+    ),
+    Release.ALL: ("all", "to save memory the model is loaded part by part, so every new instruction takes longer"),
+}
+_ROUGH_PREVIEWS: Final = ("preview", "to save memory the previews are rough")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a request fits into memory: what it needs, what is let go, and without the previews' decoder or with."""
+
+    need: Need
+    release: Release
+    rough_previews: bool = False
+
+    @property
+    def peak(self) -> int:
+        """Bytes needed at the peak."""
+        return self.need.peak(self.release)
+
+    @property
+    def released(self) -> dict[str, str]:
+        """What is let go, by name, with a sentence for the person; the most that is done says the rest."""
+        steps = [_RELEASED[self.release]] if self.release else []
+        return dict([*steps, _ROUGH_PREVIEWS] if self.rough_previews else steps)
+
+
+def weights_of(
+    folder: Path, adapters: Sequence[Path] = (), previews: bool = False, dtype: mx.Dtype = COMPUTE_TYPE
+) -> Weights:
+    """Count the weights of a model folder and of adapters, computed with in ``dtype``, from their files' headers.
 
     With ``previews`` the decoder for step previews is counted too, where the folder has one.
 
     Raises:
         RequestError: a file is missing or damaged.
     """
-    compute = COMPUTE_TYPE.size
-    autoencoder, channels = _bytes(folder / "autoencoder.safetensors", FLOAT), 0
+    compute, preview, channels = dtype.size, 0, 0
     if previews and (decoder := folder / PREVIEW_DECODER).exists():
-        autoencoder += _bytes(decoder, FLOAT)
-        channels = preview_channels(read_tensors(decoder))
+        preview, channels = _bytes(decoder, FLOAT), preview_channels(read_tensors(decoder))
     return Weights(
         transformer=_bytes(folder / "transformer.safetensors", compute),
         modulation=_bytes(folder / "modulation.safetensors", compute),
         text=_bytes(folder / "t5.safetensors", compute) + _bytes(folder / "clip.safetensors", compute),
-        autoencoder=autoencoder,
-        adapters=sum(map(adapter_bytes, adapters)),
+        autoencoder=_bytes(folder / "autoencoder.safetensors", FLOAT),
+        adapters=sum(adapter_bytes(adapter, dtype) for adapter in adapters),
+        preview=preview,
         preview_channels=channels,
+        stream_bytes=compute,
     )
 
 
@@ -149,11 +198,12 @@ def _bytes(path: Path, compute: int) -> int:
 
 def estimate(config: ModelConfig, weights: Weights, work: Work) -> Need:
     """Estimate what a request needs."""
+    number = weights.stream_bytes or COMPUTE_TYPE.size
     return Need(
         weights,
-        _text(config),
+        _text(config, number),
         _encode(config, work.canvas),
-        max(_denoise(config, work), _preview(config, weights.preview_channels, work)),
+        max(_denoise(config, work, number), _preview(config, weights.preview_channels, work, number)),
         _decode(config, work.target),
         _finish(work.pictures),
         work.pictures.given,
@@ -167,34 +217,34 @@ def _finish(pictures: Pictures) -> int:
     return pictures.pixels * (pictures.pixel_bytes + 2) + 100 * strip
 
 
-def _text(config: ModelConfig) -> int:
+def _text(config: ModelConfig, number: int) -> int:
     t5, length = config.t5, config.prompt.t5_length
     stream = length * (8 * t5.num_heads * t5.d_kv + 4 * t5.d_model)
-    return COMPUTE_TYPE.size * stream + FLOAT * (2 * t5.num_heads + 1) * length**2
+    return number * stream + FLOAT * (2 * t5.num_heads + 1) * length**2
 
 
-def _denoise(config: ModelConfig, work: Work) -> int:
+def _denoise(config: ModelConfig, work: Work, number: int) -> int:
     sizes = config.transformer
     tokens = work.canvas[0] * work.canvas[1] // 256  # a token is 16 x 16 pixels
     length = tokens + config.prompt.t5_length
     stream = length * (18 * sizes.hidden_size + 4 * sizes.mlp_size)
     scores = 0 if ON_GPU else sizes.num_heads * length**2
-    numbers = COMPUTE_TYPE.size * stream + FLOAT * (scores + 2 * tokens * sizes.in_channels)
-    return numbers + _modulation(config, work.steps)
+    numbers = number * stream + FLOAT * (scores + 2 * tokens * sizes.in_channels)
+    return numbers + _modulation(config, work.steps, number)
 
 
-def _modulation(config: ModelConfig, steps: int) -> int:
+def _modulation(config: ModelConfig, steps: int, number: int) -> int:
     sizes = config.transformer
     vectors = (12 * sizes.depth + 3 * sizes.depth_single_blocks + 2) * sizes.hidden_size
-    return COMPUTE_TYPE.size * steps * vectors
+    return number * steps * vectors
 
 
-def _preview(config: ModelConfig, channels: int, work: Work) -> int:
+def _preview(config: ModelConfig, channels: int, work: Work, number: int) -> int:
     if not channels:
         return 0
     every = thinning(max(work.target) // 8)
     width, height = (side // every for side in work.target)
-    return _tiny(width, height, channels) + _modulation(config, work.steps)
+    return _tiny(width, height, channels) + _modulation(config, work.steps, number)
 
 
 def _encode(config: ModelConfig, size: tuple[int, int]) -> int:
@@ -254,25 +304,58 @@ def container_limits(mounted: Path, own: Path) -> list[int]:
     return limits
 
 
-def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Need:
-    """Return what a request needs.
+def fit(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
+    """Return the first way down a ladder of smaller choices in which a request fits into ``limit`` bytes.
 
-    Raises:
-        RequestError: it needs more than ``limit`` bytes; the message says how much, and what would fit.
+    They are: to keep everything, to let go ever more on the way, to do without the decoder for previews. Where none
+    is enough, the last one is returned.
     """
     need = estimate(config, weights, work)
-    if need.least <= limit:
-        return need
+    rough = need.least > limit and weights.preview_channels > 0
+    if rough:
+        need = estimate(config, replace(weights, preview=0, preview_channels=0), work)
+    release = next((release for release in Release if need.peak(release) <= limit), Release.ALL)
+    return Fit(need, release, rough)
+
+
+def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
+    """Return how a request fits into ``limit`` bytes, as :func:`fit`.
+
+    Raises:
+        RequestError: it does not; the message says how much it needs, and what would fit.
+    """
+    found = fit(config, weights, work, limit)
+    if found.peak <= limit:
+        return found
+    need, weights = found.need, found.need.weights
     says = f"this needs {_gigabytes(need.least)} of memory and {_gigabytes(limit)} can be used"
     side = largest_side(config, weights, work, limit)
     if side is None and largest_side(config, weights, replace(work, pictures=Pictures()), limit) is not None:
         taken = _gigabytes(need.pictures + need.finish)
         raise RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
+    raise RequestError(f"{says}; {_what_would_fit(work, side)}")
+
+
+def ran_out(config: ModelConfig, weights: Weights, work: Work, had: int) -> str:
+    """Say in a sentence that an allocation failed although ``had`` bytes were had, and what would fit into those."""
+    side = largest_side(config, replace(weights, preview=0, preview_channels=0), work, had)
+    return f"the memory ran out: end other programs, or try less; {_what_would_fit(work, side)}"
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error of MLX or Python says that memory could not be had."""
+    says = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        word in says for word in ("alloc", "out of memory", "insufficient mem")
+    )
+
+
+def _what_would_fit(work: Work, side: int | None) -> str:
     if side is None:
-        raise RequestError(f"{says}; no picture size would fit: choose a smaller or quantized model")
+        return "no picture size would fit: choose a smaller or quantized model"
     beside = ", references included" if work.canvas != work.target else ""
-    raise RequestError(
-        f"{says}; a smaller region, size or reference would fit: "
+    return (
+        "a smaller region, size or reference would fit: "
         f"about {side} x {side} pixels on the model's canvas{beside} instead of {work.canvas[0]} x {work.canvas[1]}"
     )
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mlx_model.conditioning.prompt import PromptTokenizers, load_tokenizers
+from mlx_model.memory import Weights
 from mlx_model.networks import clip, t5
 from mlx_model.networks.autoencoder import Autoencoder, channels_last
 from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, TinyAutoencoder, preview_channels
 from mlx_model.networks.transformer import Transformer
 from mlx_model.places import is_file
 from mlx_model.progress import Tick
-from mlx_model.request import Adapter, RequestError
-from mlx_model.runtime import COMPUTE_TYPE, mx
+from mlx_model.request import Adapter, Precision, RequestError
+from mlx_model.runtime import COMPUTE_TYPE, DTYPES, mx
 from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig
 from mlx_model.weights.lora import LoadedAdapter, attach, read_adapter
 from mlx_model.weights.model_folder import load_weights, read_tensors
@@ -36,11 +37,12 @@ class TextEncoders:
 class Parts:
     """Loads, hands out and lets go the parts of the model in ``folder``.
 
-    Adapters are found by name in ``folder/adapters`` and in ``adapters`` beside the folder, or by their path.
+    Adapters are found by name in ``folder/adapters`` and in ``adapters`` beside the folder, or by their path. The
+    networks' streams, all but the autoencoders', are of ``dtype``.
     """
 
-    def __init__(self, folder: Path, config: ModelConfig):
-        self.folder, self.config = folder, config
+    def __init__(self, folder: Path, config: ModelConfig, dtype: mx.Dtype = COMPUTE_TYPE):
+        self.folder, self.config, self.dtype = folder, config, dtype
         self.adapter_folders = (folder / "adapters", folder.parent / "adapters")
         self._text: TextEncoders | None = None
         self._transformer: Transformer | None = None
@@ -59,8 +61,8 @@ class Parts:
         """Return T5 and CLIP."""
         if self._text is None:
             encoders = TextEncoders(t5.T5Encoder(self.config.t5), clip.ClipTextEncoder(self.config.clip))
-            load_weights(encoders.t5, t5.released_tensors(self._read("t5", tick)))
-            load_weights(encoders.clip, clip.released_tensors(self._read("clip", tick)))
+            load_weights(encoders.t5, t5.released_tensors(self._read("t5", tick)), self.dtype)
+            load_weights(encoders.clip, clip.released_tensors(self._read("clip", tick)), self.dtype)
             self._text = encoders
         return self._text
 
@@ -88,7 +90,7 @@ class Parts:
         loaded = [self._adapter(adapter, tick) for adapter in adapters]
         if self._transformer is None:
             transformer = Transformer(self.config.transformer)
-            load_weights(transformer, self._read("transformer", tick))
+            load_weights(transformer, self._read("transformer", tick), self.dtype)
             self._transformer, self._attached = transformer, ()
         if self._attached != tuple(adapters):
             attach(self._transformer, loaded)
@@ -105,6 +107,20 @@ class Parts:
         """Let the text encoders go."""
         self._text = None
         mx.clear_cache()
+
+    def share_to_load(self, weights: Weights, text: bool) -> float:
+        """Return the part, by bytes, of the model's weights that is still to be loaded; ``text`` encoders if wanted."""
+        sizes = (
+            (weights.transformer, self._transformer is None),
+            (weights.autoencoder, self._autoencoder is None),
+            (weights.text, text and self._text is None),
+        )
+        return sum(size for size, missing in sizes if missing) / (sum(size for size, _ in sizes) or 1)
+
+    @property
+    def precision(self) -> Precision:
+        """What the networks compute in."""
+        return next(precision for precision, dtype in DTYPES.items() if dtype == self.dtype)
 
     def idle_adapter_bytes(self, adapters: Sequence[Adapter]) -> int:
         """Count what is held of adapters other than these."""
@@ -150,7 +166,7 @@ class Parts:
         path = self.adapter_path(adapter)
         if path not in self._adapters:
             own = path.parent == self.folder / "adapters"
-            self._adapters[path] = read_adapter(path, self.config.transformer, comes_with_model=own)
+            self._adapters[path] = read_adapter(path, self.config.transformer, dtype=self.dtype, comes_with_model=own)
             for updates in self._adapters[path].updates.values():
                 mx.eval([(update.down, update.up) for update in updates])
                 tick()
@@ -159,8 +175,8 @@ class Parts:
     def _open(self, part: str) -> dict[str, mx.array]:
         return read_tensors(self.folder / f"{part}.safetensors")
 
-    def _read(self, part: str, tick: Tick, dtype: mx.Dtype = COMPUTE_TYPE) -> dict[str, mx.array]:
-        return _evaluated(self.folder / f"{part}.safetensors", dtype, tick)
+    def _read(self, part: str, tick: Tick, dtype: mx.Dtype | None = None) -> dict[str, mx.array]:
+        return _evaluated(self.folder / f"{part}.safetensors", dtype or self.dtype, tick)
 
 
 def autoencoder_for(config: AutoencoderConfig | TinyAutoencoderConfig) -> AnyAutoencoder:

@@ -40,11 +40,23 @@ class Journey:
         self._work: dict[Stage, float] = {}
         self._stage: Stage = "load"
         self._since = clock()
-        self._step, self._steps = 0, 0
+        self._step, self._steps, self._first = 0, 0, 0
+        self._notes: tuple[str, ...] = ()
 
-    def plan(self, work: Mapping[Stage, float], steps: int) -> None:
-        """Say what lies ahead, as soon as that is known."""
-        self._work, self._steps = dict(work), steps
+    def plan(self, work: Mapping[Stage, float], steps: int, done: int = 0) -> None:
+        """Say what lies ahead, as soon as that is known; ``done`` steps were made by an earlier run."""
+        share = (steps - done) / steps
+        self._work = {stage: amount * share if stage == "denoise" else amount for stage, amount in work.items()}
+        self._steps, self._step, self._first = steps, done, done
+
+    def note(self, *notes: str) -> None:
+        """Say what is done without or done again; it goes with all progress from here on."""
+        self._notes += tuple(note for note in notes if note not in self._notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted so far."""
+        return self._notes
 
     def tick(self) -> None:
         """Give way to cancelling; called several times a second wherever there is work.
@@ -83,7 +95,8 @@ class Journey:
 
     def _report(self, preview: npt.NDArray[np.uint8] | None) -> None:
         if self._on_progress is not None:
-            self._on_progress(Progress(self._stage, self._step, self._steps, self._seconds_left(), preview))
+            left = self._seconds_left()
+            self._on_progress(Progress(self._stage, self._step, self._steps, left, preview, self._notes))
 
     def _seconds_left(self) -> float | None:
         """Estimate from this run's steps where there are any, otherwise from earlier requests."""
@@ -92,8 +105,8 @@ class Journey:
         ahead = STAGES[STAGES.index(self._stage) :]
         left = 0.0
         if "denoise" in ahead:
-            if self._step:
-                left = spent["denoise"] / self._step * (self._steps - self._step)
+            if self._step > self._first:
+                left = spent["denoise"] / (self._step - self._first) * (self._steps - self._step)
             elif "denoise" in self._paces and "denoise" in self._work:
                 left = self._paces["denoise"] * self._work["denoise"]
             else:

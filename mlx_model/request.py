@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import UnionType
-from typing import Any, Self, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+"""What a model computes in: bfloat16 takes half the memory, and on a GPU half the time."""
 
 Box: TypeAlias = tuple[int, int, int, int]
 """A rectangle in pixels: left, top, width, height."""
@@ -21,6 +24,14 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 class RequestError(ValueError):
     """What was asked for cannot be done; the message is one sentence for the person who asked."""
+
+
+class UnusableNumbers(RequestError):
+    """The model gave numbers that are no picture, in float32 as well: a fault of the device or of the weights."""
+
+
+class OutOfMemory(RequestError):
+    """An allocation failed on the way; everything was let go, so that a smaller request can be worked on."""
 
 
 class Cancelled(Exception):
@@ -159,7 +170,8 @@ class Progress:
 
     ``stage`` is one of "load", "text", "encode", "modulation", "denoise", "decode", "finish"; ``step`` of
     ``steps`` counts denoising steps; ``seconds_left`` is an estimate, None while there is nothing to estimate from;
-    ``preview`` is a small sRGB uint8 (h, w, 3) picture of the region as it stands, when previews were asked for.
+    ``preview`` is a small sRGB uint8 (h, w, 3) picture of the region as it stands, when previews were asked for;
+    ``notes`` say so far, in sentences, what was done without or done again.
     """
 
     stage: str
@@ -167,6 +179,30 @@ class Progress:
     steps: int = 0
     seconds_left: float | None = None
     preview: npt.NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a request needs of this machine's memory, told before anything is loaded.
+
+    ``needed`` and ``limit`` are bytes: the peak as the request will be carried out, and what may be used. ``request``
+    is what was asked, its ``max_tokens`` lowered where only a smaller canvas fits; ``canvas_size`` is the (width,
+    height) in pixels of that canvas, references included. ``released`` names what is let go on the way ("text",
+    "modulation", "all" but the part in use, "preview" decoder); ``notes`` say so in sentences for the person.
+    """
+
+    needed: int
+    limit: int
+    request: EditRequest
+    canvas_size: tuple[int, int]
+    released: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be carried out so."""
+        return self.needed <= self.limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +214,8 @@ class EditResult:
     steps, guidance, strength, adapters, token budget and a new picture's size as used; a region or a size to work at
     only if one was asked for): it gives the same result again. ``seen_box`` is the box of the picture that the model
     saw and ``seen_size`` the (width, height) at which it worked; ``canvas_size`` includes the references. ``timings``
-    are seconds by stage; ``warnings`` are sentences for the person.
+    are seconds by stage; ``warnings`` are sentences for the person about the result, ``notes`` those about how it was
+    made: what was let go for want of memory, what was computed again.
     """
 
     picture: Picture
@@ -191,3 +228,4 @@ class EditResult:
     timings: Mapping[str, float]
     versions: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

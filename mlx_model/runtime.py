@@ -7,6 +7,8 @@ import ctypes
 import sys
 from typing import Final
 
+from mlx_model.request import Precision
+
 
 def _load_openblas() -> bool:
     if sys.platform != "linux":
@@ -32,6 +34,9 @@ if not ON_GPU:
 COMPUTE_TYPE: Final = mx.bfloat16 if ON_GPU else mx.float32
 """Type of the networks' streams: only float32 is fast on a CPU, bfloat16 halves memory and time on Metal."""
 
+DTYPES: Final[dict[Precision, mx.Dtype]] = {"float32": mx.float32, "bfloat16": mx.bfloat16}
+"""The types that the streams can have (T5 overflows in float16)."""
+
 
 def slow_reason() -> str | None:
     """Say in one line why this machine computes slowly and what to install, or None if it does not."""
@@ -43,4 +48,4 @@ def slow_reason() -> str | None:
     )
 
 
-__all__ = ["COMPUTE_TYPE", "ON_GPU", "OPENBLAS_LOADED", "mx", "nn", "optimizers", "slow_reason", "tree"]
+__all__ = ["COMPUTE_TYPE", "DTYPES", "ON_GPU", "OPENBLAS_LOADED", "mx", "nn", "optimizers", "slow_reason", "tree"]

@@ -27,7 +27,7 @@ from mlx_model.conditioning.packing import condition_tokens, pack, unpack
 from mlx_model.conditioning.paste_back import new_picture, paste_back
 from mlx_model.conditioning.preprocess import apply_control
 from mlx_model.conditioning.prompt import PromptTokenizers, tokenize
-from mlx_model.conditioning.region import LONGEST_ASPECT, Region, bounding_box, plan_region
+from mlx_model.conditioning.region import LONGEST_ASPECT, Region, bounding_box
 from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.modulation import StepModulation
 from mlx_model.networks.transformer import Transformer
@@ -38,11 +38,10 @@ from mlx_model.runtime import mx
 from mlx_model.sampling.denoise import Velocity
 from mlx_model.tasks import TASKS, Recipe
 from mlx_model.weights.config import LatentConfig, ModelConfig
+from mlx_model.work import PATCH, region_of
 
 MAX_UNKNOWN: Final = 1 / 3
 LARGEST_SIDE: Final = 8192
-PATCH: Final = 16
-"""Pixels along the side of a token."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +74,19 @@ def plan(
             something has no room.
     """
     references = [_given(pictures, reference.picture, "reference") for reference in request.references]
-    picture, mask, working_size = None, None, None
+    picture, mask = None, None
     size = request.size or (config.size.native, config.size.native)
     _check_sides(size, "the model works at sizes" if request.picture else "a new picture has sides")
     if request.picture is not None:
         picture = _given(pictures, request.picture, "picture")
-        size, working_size = picture.size, request.size
+        size = picture.size
         mask = _mask(request, recipe, pictures, size, tick)
     else:
         _check_aspect(size)
 
     def around(extent: Box | None) -> Region:
-        return plan_region(
-            size,
-            extent,
-            [reference.size for reference in references],
-            config.size,
-            keep_pixels=recipe.keep_pixels,
-            region=request.region,
-            working_size=working_size,
-        )
+        edited = None if picture is None else picture.size
+        return region_of(request, config, edited, extent, [reference.size for reference in references])
 
     region = around(None if mask is None else bounding_box(mask))
     tick()

@@ -82,10 +82,7 @@ TASKS: Final[dict[str, Task]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the stages need to know about how, settled.
-
-    ``keep_pixels`` places references at their own size (FFT) instead of scaling them to the canvas' height.
-    """
+    """Everything the stages need to know about how, settled."""
 
     task: str
     model_kind: ModelKind
@@ -93,7 +90,6 @@ class Recipe:
     repainting_scale: float
     control: str | None
     whole_image: bool
-    keep_pixels: bool
     instruction: str
 
 
@@ -150,7 +146,6 @@ def recipe_for(request: EditRequest, model_kind: ModelKind) -> Recipe:
         repainting_scale=default_scale if request.strength is None else request.strength,
         control=control,
         whole_image=request.mask is None,
-        keep_pixels=model_kind == "fft",
         instruction=request.instruction.strip() or task.default_words,
     )
 

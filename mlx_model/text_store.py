@@ -40,10 +40,18 @@ def default_store() -> Path:
 
 
 class TextStore:
-    """Keeps what the text encoders of the model in ``model`` made of instructions, at most ``limit`` bytes."""
+    """Keeps what the text encoders of the model in ``model`` made of instructions in ``dtype``, ``limit`` bytes."""
 
-    def __init__(self, folder: Path, model: Path, config: ModelConfig, limit: int = STORE_BYTES):
+    def __init__(
+        self,
+        folder: Path,
+        model: Path,
+        config: ModelConfig,
+        limit: int = STORE_BYTES,
+        dtype: mx.Dtype = COMPUTE_TYPE,
+    ):
         self._folder, self._model, self._config, self._limit = folder, model, config, limit
+        self._dtype = dtype
         self._encoders: str | None = None
 
     def find_or_make(self, instruction: str, make: Callable[[], Text]) -> Text:
@@ -65,7 +73,7 @@ class TextStore:
 
     def _digest(self) -> str:
         """Name all that an encoded instruction depends on beside its words."""
-        parts = [str(COMPUTE_TYPE), json.dumps(asdict(self._config.prompt)), json.dumps(asdict(self._config.t5))]
+        parts = [str(self._dtype), json.dumps(asdict(self._config.prompt)), json.dumps(asdict(self._config.t5))]
         parts.append(json.dumps(asdict(self._config.clip)))
         for path in sorted(self._model.rglob("*")):
             name = path.relative_to(self._model).as_posix()

@@ -156,6 +156,9 @@ def ask_to_close(window: MainWindow) -> bool:
     if window.saving:
         window.status.say(tr("Saving is still going on."))
         return True
+    if window.editing is not None and any(job.phase in ("running", "waiting") for job in window.editing.jobs):
+        _ask_to_stop(window)
+        return True
     if session is None or not session.modified:
         return False
     if window.findChild(QMessageBox, "close") is not None:
@@ -188,6 +191,33 @@ def ask_to_close(window: MainWindow) -> bool:
     box.finished.connect(answered)
     box.open()
     return True
+
+
+def _ask_to_stop(window: MainWindow) -> None:
+    """Ask whether an edit that is on its way may be stopped, so that the window can close."""
+    if window.findChild(QMessageBox, "stop") is not None:
+        return
+    box = QMessageBox(window)
+    box.setObjectName("stop")
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowModality(Qt.WindowModality.WindowModal)
+    box.setIcon(QMessageBox.Icon.NoIcon)
+    box.setText(tr("“{name}” is being edited. Stop the edit?", name=window.name))
+    box.setInformativeText(tr("What it has made so far stays in the results."))
+    stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
+    wait = box.addButton(tr("Keep editing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(wait)
+    box.setEscapeButton(wait)
+
+    def answered() -> None:
+        if box.clickedButton() is not stop:
+            window.desktop.stay()
+        elif window.editing is not None:
+            window.editing.cancel()
+            window.close()
+
+    box.finished.connect(answered)
+    box.open()
 
 
 def _close(window: MainWindow) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QMouseEvent, QPainter, QPainterPath, QPalette, QPen
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QMouseEvent, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ..document.state import GroupLayer, Layer
@@ -25,6 +25,7 @@ from ..theme import CAPTION_PX, RADIUS
 from ..translation import tr
 from .blend_names import BLEND_NAMES
 from .layer_model import LAYER, MASK_THUMBNAIL, THUMBNAIL
+from .thumbnail_frame import draw_thumbnail
 
 HEIGHT = 48
 _PICTURE = 36
@@ -108,9 +109,9 @@ class LayerRow(QStyledItemDelegate):
         if isinstance(layer, GroupLayer):
             paint_icon(painter, "group", _centred(place.picture, 24), ink)
         else:
-            _draw_picture(painter, place.picture, index.data(THUMBNAIL), palette)
+            draw_thumbnail(painter, place.picture, index.data(THUMBNAIL), palette)
         if layer.mask is not None:
-            _draw_picture(painter, place.mask, index.data(MASK_THUMBNAIL), palette)
+            draw_thumbnail(painter, place.mask, index.data(MASK_THUMBNAIL), palette)
             if not layer.mask_enabled:
                 painter.setPen(QPen(QColor("#ff453a"), 2))
                 painter.drawLine(place.mask.topLeft(), place.mask.bottomRight())
@@ -180,27 +181,3 @@ class LayerRow(QStyledItemDelegate):
 
 def _centred(rect: QRect, side: int = _ICON) -> QRectF:
     return QRectF(rect.center().x() + 0.5 - side / 2, rect.center().y() + 0.5 - side / 2, side, side)
-
-
-def _draw_picture(painter: QPainter, place: QRect, picture: QImage | None, palette: QPalette) -> None:
-    """Draw a thumbnail inside its square, on a checkerboard, with a hairline around."""
-    size = QSize(_PICTURE, _PICTURE)
-    if picture is not None:
-        size = picture.size().scaled(size, Qt.AspectRatioMode.KeepAspectRatio)
-    rect = QRect(0, 0, max(size.width(), 2), max(size.height(), 2))
-    rect.moveCenter(place.center())
-    clip = QPainterPath()
-    clip.addRoundedRect(QRectF(rect), 3, 3)
-    painter.save()
-    painter.setClipPath(clip)
-    painter.fillRect(rect, QColor("#ffffff"))
-    for row in range(0, rect.height(), 4):
-        for column in range((row // 4 % 2) * 4, rect.width(), 8):
-            painter.fillRect(rect.x() + column, rect.y() + row, 4, 4, QColor("#d8d8d8"))
-    if picture is not None:
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(rect, picture)
-    painter.restore()
-    painter.setPen(QPen(palette.color(QPalette.ColorRole.Mid), 1))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRoundedRect(QRectF(rect).adjusted(-0.5, -0.5, 0.5, 0.5), 3, 3)
