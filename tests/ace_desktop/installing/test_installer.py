@@ -263,8 +263,17 @@ def test_what_is_written_down_is_what_the_next_start_has_to_know(tmp_path: Path,
     installer.close()
 
 
-def test_the_command_is_this_interpreter_or_the_program_beside_a_frozen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_is_this_interpreter_or_the_frozen_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ace_command() == (sys.executable, "-m", "mlx_model.cli")
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", "/Applications/ACE.app/Contents/MacOS/ACE Desktop")
-    assert ace_command() == ("/Applications/ACE.app/Contents/MacOS/ace",)
+    assert ace_command() == ("/Applications/ACE.app/Contents/MacOS/ACE Desktop", "--ace")
+
+
+def test_the_program_brings_the_command_with_it(folder: Path) -> None:
+    asked = [sys.executable, "-m", "ace_desktop", "--ace", "models", "where", "--json"]
+    environment = {**os.environ, "ACE_MODELS": str(folder)}
+    said = subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(said.stdout) == {"event": "done", "folder": str(folder)}
+    refused = subprocess.run([*asked[:4], "models", "nothing"], capture_output=True, timeout=60, check=False)
+    assert refused.returncode == 2
