@@ -1,11 +1,20 @@
-"""Start the program."""
+"""Start the program, or in a packaged one another process of it, which comes through the same door."""
 
 import sys
 
-from .frozen import begin_process
 
-begin_process()
+def main() -> int:
+    """Run until the last window is closed.
 
-from .app import main  # noqa: E402  (a child process needs no window)
+    Nothing is imported before that: the model's process imports this module as well, and needs no Qt.
+    """
+    from .frozen import begin_process
 
-sys.exit(main())
+    begin_process()
+    from .app import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,10 +27,8 @@ from .commands import CHECKED, COMMANDS
 from .commands.file import ask_to_close
 from .commands.mask import load_mask
 from .conditions import CONDITIONS, Situation
-from .document_panels import DocumentPanels
 from .panels.inspector import WIDTHS as INSPECTOR
 from .panels.inspector import Inspector
-from .panels.job_line import JobLine
 from .panels.mask_picture import mask_as_picture
 from .panels.message_bar import MessageBar
 from .panels.status import Status
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from .desktop import Desktop
     from .document.openraster_write import Saved
     from .document.state import State
+    from .document_panels import DocumentPanels
     from .editing import Editing
     from .panels.instruct import InstructPanel
     from .panels.layers import LayersPanel
@@ -199,6 +198,8 @@ class MainWindow(QMainWindow):
         for part in (self.inspector, self.tools, self.status):
             part.setVisible(shown)
         if self.session is not None:
+            from .document_panels import DocumentPanels  # not before there is a document: OpenCV comes with it
+
             self.panels = DocumentPanels(self, self.session)
             self._middle.insertWidget(self._middle.indexOf(self.status), self.panels.filmstrip)
 
