@@ -181,8 +181,8 @@ def state_words(status: JobStatus) -> str:
     """Say where a job stands, on one line."""
     if status.phase != "running":
         parts = [tr(PHASES[status.phase])]
-        if status.total > 1:
-            parts.append(tr("{number} of {all}", number=status.done, all=status.total))
+        if status.total > 1 and status.phase != "waiting":
+            parts.append(tr("{number} of {all} made", number=status.done, all=status.total))
         return " · ".join(parts)
     parts = [tr("{number} of {all}", number=status.done + 1, all=status.total)] if status.total > 1 else []
     parts.append(job_words.stage(status.progress))

@@ -209,7 +209,7 @@ class QueueList(QWidget):
     def _translate(self) -> None:
         self.heading.setText(tr("Edits"))
         self.cancel_all.setText(tr("Cancel all"))
-        self.clear.setText(tr("Clear the ended ones"))
+        self.clear.setText(tr("Clear ended"))
         self.nothing.setText(tr("Nothing is being made. Edits that you run are listed here."))
         self.list.setAccessibleName(tr("Edits"))
 
