@@ -162,7 +162,7 @@ _VIEW = (
 _WINDOW = (
     A("window.minimize", _("Minimize"), "Window", 0, (), "always"),
     A("window.zoom", _("Zoom window"), "Window", 0, (), "always"),
-    A("window.models", _("Models…"), "Window", 1, (), "always"),
+    A("models.show", _("Models…"), "Window", 1, (), "always"),
     A("help.samples", _("Sample projects…"), "Help", 0, (), "always"),
     A("help.shortcuts", _("Keyboard shortcuts…"), "Help", 0, (), "always"),
     A("help.logs", _("Show log files"), "Help", 0, (), "always"),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from .icons import app_icon
 
+SOURCES = ("jobs", "download")
 _SIDE = 256
 _SHOWN_MS = 10_000
 _STEP = 0.02  # the icon is drawn again for so much more progress
@@ -58,12 +59,12 @@ class Attention(QObject):
             self._notify(title, sentence, clicked)
 
     def progress(self, source: str, share: float | None) -> None:
-        """Show how far something is (0..1), None where it has ended; of several sources the first is drawn."""
+        """Show how far one of SOURCES is (0..1), None where it has ended; the first that is under way is drawn."""
         if share is None:
             self._shares.pop(source, None)
         else:
             self._shares[source] = min(max(share, 0.0), 1.0)
-        self._draw(next(iter(self._shares.values()), None))
+        self._draw(next((self._shares[name] for name in SOURCES if name in self._shares), None))
 
     def close(self) -> None:
         """Take back everything."""

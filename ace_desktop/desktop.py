@@ -19,6 +19,8 @@ from .background import Background
 from .document.errors import DocumentError
 from .icons import app_icon
 from .installer import Installer
+from .installing import adopt_model
+from .job_news import JobNews
 from .main_window import MainWindow
 from .models import Models
 from .places import Places, resources
@@ -157,6 +159,7 @@ class Desktop(QObject):
             kept = self.kept.value
             limit = kept.memory_limit or None
             self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+            JobNews(self._engine, self.attention, self._to_front, self._engine)
         return self._engine
 
     def edit(self, session: Session) -> Editing:
@@ -164,6 +167,7 @@ class Desktop(QObject):
         from .document.results import ResultStore
         from .editing import Editing
 
+        adopt_model(session, self.models.chosen)
         store = ResultStore(self.places.data / "results")
         return Editing(session, self.engine, store, self.background, self.models.find, session)
 
@@ -268,6 +272,11 @@ class Desktop(QObject):
         """Tell whether there is a picture to paste."""
         data = QGuiApplication.clipboard().mimeData()
         return bool(data and data.hasImage())
+
+    def _to_front(self) -> None:
+        if (window := self.active_window()) is not None:
+            window.activateWindow()
+            window.raise_()
 
     def _installer_environment(self) -> dict[str, str]:
         return {"ACE_MODELS": str(self.models.folder)}

@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+
+from .frozen import ACE
 
 _CLOSING_MS = 1500
 _KEPT_ERRORS = 4000  # characters
 
 
 def ace_command() -> tuple[str, ...]:
-    """Give the words that start ``ace``: this interpreter, or the one beside a frozen program."""
+    """Give the words that start ``ace``: this interpreter and its module, or a frozen program itself."""
     if getattr(sys, "frozen", False):
-        return (str(Path(sys.executable).with_name("ace")),)
+        return (sys.executable, ACE)
     return (sys.executable, "-m", "mlx_model.cli")
 
 

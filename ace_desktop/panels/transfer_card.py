@@ -99,8 +99,9 @@ class TransferCard(QFrame):
         self.setVisible(transfer is not None)
         if transfer is None:
             return
-        self.title.setText(transfer_title(transfer, self._title_of(transfer.model)))
-        self.caption.setText(transfer_caption(transfer))
+        title = self._title_of(transfer.model)
+        self.title.setText(transfer_title(transfer, title))
+        self.caption.setText(transfer_caption(transfer, title))
         self.caption.setVisible(bool(self.caption.text()))
         self.setAccessibleName(self.title.text())
         self.setAccessibleDescription(self.caption.text())
