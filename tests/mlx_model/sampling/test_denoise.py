@@ -36,7 +36,7 @@ def test_steps_are_told_with_the_picture_in_sight() -> None:
     start, picture = noise(3, (1, 2, 2, 16)), noise(4, (1, 2, 2, 16))
     seen: list[tuple[int, float]] = []
 
-    def on_step(done: int, clean: mx.array) -> None:
+    def on_step(done: int, _latent: mx.array, clean: mx.array) -> None:
         seen.append((done, apart(clean, picture)))
 
     denoise(lambda _latent, _step: start - picture, start, LEVELS, on_step)
@@ -70,7 +70,7 @@ def test_one_bad_number_among_good_ones_stops_the_run() -> None:
 
 
 def test_stopping_comes_through() -> None:
-    def stop(_done: int, _clean: mx.array) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
