@@ -332,15 +332,20 @@ def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
         RequestError: it does not; the message says how much it needs, and what would fit.
     """
     found = fit(config, weights, work, limit)
-    if found.peak <= limit:
-        return found
-    need, weights = found.need, found.need.weights
+    if found.peak > limit:
+        raise refusal(config, found, work, limit)
+    return found
+
+
+def refusal(config: ModelConfig, fit: Fit, work: Work, limit: int) -> RequestError:
+    """Return the error that says how much a request needs that does not fit, and what would."""
+    need, weights = fit.need, fit.need.weights
     says = f"this needs {_gigabytes(need.least)} of memory and {_gigabytes(limit)} can be used"
     side = largest_side(config, weights, work, limit)
     if side is None and largest_side(config, weights, replace(work, pictures=Pictures()), limit) is not None:
         taken = _gigabytes(need.pictures + need.finish)
-        raise RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
-    raise RequestError(f"{says}; {_what_would_fit(work, side)}")
+        return RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
+    return RequestError(f"{says}; {_what_would_fit(work, side)}")
 
 
 def ran_out(config: ModelConfig, weights: Weights, work: Work, had: int) -> str:
