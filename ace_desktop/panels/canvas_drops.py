@@ -38,6 +38,14 @@ class CanvasDrops(QObject):
         view.setAcceptDrops(True)
         view.installEventFilter(self)
 
+    def close(self) -> None:
+        """Leave the view alone."""
+        self._view.removeEventFilter(self)
+        self.ghost.hide()
+        self.ghost.deleteLater()
+        if self.asking is not None:
+            self.asking.close()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Take drags of cards and pictures; files that are documents of their own go on to the window."""
         kind = event.type()
