@@ -22,8 +22,9 @@ RAISED = frozenset(
 TERMINAL = re.compile(r"ace models|ACE_MODELS|--[a-z]|`ace|environment instead")
 NOT_IN_A_WINDOW = (
     "give a new folder to export into", "mend it first with", "choose one with --source",
-    "leave out --without-account", "there is no terminal to ask on", "add --convert to make", "`ace models list` shows", "is only begun; go on with",
-    "no model \"{0}\" was installed", "has to be accepted first", "it was not installed by `ace models`",
+    "leave out --without-account", "there is no terminal to ask on", "add --convert to make",
+    "`ace models list` shows", "is only begun; go on with", 'no model "{0}" was installed',
+    "has to be accepted first", "it was not installed by `ace models`",
 )  # fmt: skip
 """Of what a terminal can ask for and the window does not."""
 
