@@ -10,16 +10,15 @@ from PySide6.QtCore import QObject
 from .edit_on_canvas import EditOnCanvas
 from .panels.canvas_drops import CanvasDrops
 from .panels.filmstrip import Filmstrip
+from .panels.inspector import INSTRUCT, LAYERS, REFERENCES
 from .panels.instruct import InstructPanel
 from .panels.layers import LayersPanel
 from .panels.reference_board import ReferenceBoard
 from .session import Session
-from .translation import marked, tr
+from .translation import tr
 
 if TYPE_CHECKING:
     from .main_window import MainWindow
-
-INSTRUCT, REFERENCES, LAYERS = marked("Instruct"), marked("References"), marked("Layers")
 
 
 class DocumentPanels(QObject):

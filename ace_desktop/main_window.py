@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
@@ -27,10 +27,8 @@ from .commands import CHECKED, COMMANDS
 from .commands.file import ask_to_close
 from .commands.mask import load_mask
 from .conditions import CONDITIONS, Situation
-from .document_panels import DocumentPanels
 from .panels.inspector import WIDTHS as INSPECTOR
 from .panels.inspector import Inspector
-from .panels.job_line import JobLine
 from .panels.mask_picture import mask_as_picture
 from .panels.message_bar import MessageBar
 from .panels.status import Status
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from .desktop import Desktop
     from .document.openraster_write import Saved
     from .document.state import State
+    from .document_panels import DocumentPanels
     from .editing import Editing
     from .panels.instruct import InstructPanel
     from .panels.layers import LayersPanel
@@ -78,7 +77,7 @@ class MainWindow(QMainWindow):
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
         self.welcome = Welcome(self.actions_by_id, self)
-        self.welcome.sample_wanted.connect(self._open_sample)
+        self.welcome.sample_wanted.connect(lambda name: desktop.open_sample(name, self))
         self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
         self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
@@ -199,6 +198,8 @@ class MainWindow(QMainWindow):
         for part in (self.inspector, self.tools, self.status):
             part.setVisible(shown)
         if self.session is not None:
+            from .document_panels import DocumentPanels  # not before there is a document: OpenCV comes with it
+
             self.panels = DocumentPanels(self, self.session)
             self._middle.insertWidget(self._middle.indexOf(self.status), self.panels.filmstrip)
 
@@ -379,35 +380,13 @@ class MainWindow(QMainWindow):
             self.command_menu().popup(event.globalPos())
 
     def _list_recent(self) -> None:
-        menu = self.menus["File/Open recent"]
         last = self.actions_by_id["file.clear_recent"]
-        for action in menu.actions():
-            if action is not last:
-                menu.removeAction(action)
-                action.deleteLater()
-        for name in self.desktop.kept.value.recent:
-            action = QAction(Path(name).name, menu)
-            action.setToolTip(name)
-            action.triggered.connect(partial(self._open_recent, Path(name)))
-            menu.insertAction(last, action)
-        menu.insertSeparator(last)
+        recent = self.desktop.kept.value.recent
+        menus.list_recent(self.menus["File/Open recent"], last, recent, lambda path: self.desktop.open(path, self))
 
     def _list_masks(self) -> None:
-        self._masks_menu.clear()
-        masks = self.session.state.masks if self.session else {}
-        self._masks_menu.setEnabled(bool(masks))
-        for name in masks:
-            action = self._masks_menu.addAction(name)
-            action.triggered.connect(partial(self._load_mask, name))
-
-    def _open_recent(self, path: Path) -> None:
-        self.desktop.open(path, self)
-
-    def _open_sample(self, name: str) -> None:
-        self.desktop.open_sample(name, self)
-
-    def _load_mask(self, name: str) -> None:
-        load_mask(self, name)
+        masks = self.session.state.masks if self.session else ()
+        menus.list_masks(self._masks_menu, masks, partial(load_mask, self))
 
     # What it is told
 

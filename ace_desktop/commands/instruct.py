@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..document.target import SELECTION, mask_of
-from ..document_panels import INSTRUCT
+from ..panels.inspector import INSTRUCT
 from ..translation import tr
 from .doing import Command, active, session_of
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -189,7 +189,7 @@ def read_png(path: Path) -> Picture:
     return Picture(pixels, profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
-def own_entries(names: Mapping[str, Any] | list[str]) -> list[str]:
+def own_entries(names: Iterable[str]) -> list[str]:
     """List those entries of a project file that are results' files, pictures first and descriptions last."""
     found = [name for name in names if name.startswith(FOLDER) and _is_ours(name.removeprefix(FOLDER))]
     return sorted(found, key=lambda name: (name.endswith(".json"), name))

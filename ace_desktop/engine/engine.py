@@ -104,6 +104,11 @@ class Engine(QObject):
         return any(status.phase in (Phase.waiting, Phase.running) for status in self._queue)
 
     @property
+    def working(self) -> bool:
+        """Whether the model's process has a job in hand: a cancelled one for a moment more."""
+        return bool(self._working)
+
+    @property
     def process_id(self) -> int | None:
         """The number of the model's process; None where none runs."""
         return self._driver.pid

@@ -156,7 +156,7 @@ class KeptJobs:
         """Leave what is undone to the next start."""
         self._lock.release()
         with contextlib.suppress(OSError):
-            if not any(entry.is_dir() for entry in os.scandir(self.place)):
+            if not any(entry.is_dir() for entry in self.place.iterdir()):
                 shutil.rmtree(self.place, ignore_errors=True)
 
 
@@ -223,7 +223,7 @@ def _write_picture(path: Path, picture: Picture) -> None:
 
 def _read_picture(path: Path, name: str) -> Picture:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             profile = arrays["profile"].tobytes() if "profile" in arrays.files else None
             picture = Picture(arrays["pixels"], profile)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:

@@ -220,7 +220,7 @@ class Filmstrip(QWidget):
         for result in results:
             self._editing.delete(result.id)
         self.refresh()
-        if len(results) == 1 and 0 <= row:
+        if len(results) == 1 and row >= 0:
             after = self.model.index(min(row, self.model.rowCount() - 1), 0)
             if self.model.result(after) is not None:
                 self.view.setCurrentIndex(after)

@@ -8,9 +8,12 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ..settings import Kept
+from ..translation import marked
 from .controls import Section, hairline
 
 WIDTHS = (280, 340)
+INSTRUCT, REFERENCES, LAYERS = marked("Instruct"), marked("References"), marked("Layers")
+"""The titles of the sections, as the settings remember which are folded."""
 
 
 class Inspector(QWidget):

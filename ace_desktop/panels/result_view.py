@@ -48,6 +48,7 @@ class ResultView(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
+        self.setViewportMargins(4, 0, 4, 0)
         self.setFixedHeight(CELL.height() + 4)
         self._before = False
         self._under = ""
@@ -113,10 +114,10 @@ class ResultView(QListView):
 
     def event(self, event: QEvent) -> bool:
         """Keep keys from the shortcuts of the window that would take them."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self.chosen:
-            if not event.modifiers() and Qt.Key(event.key()) in _OURS:
-                event.accept()
-                return True
+        pressed = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride
+        if pressed and self.chosen and not event.modifiers() and Qt.Key(event.key()) in _OURS:
+            event.accept()
+            return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
