@@ -29,7 +29,8 @@ RESULT: Final = "result"
 """Under this name a layer's `extra` has the id of its result."""
 _BELOW: Final = "below"
 _BOX: Final = "box"
-"""Where the model looked, in the layer's own coordinates: it goes with the layer."""
+"""Where the model looked, in the layer's own coordinates, since it goes with the layer; and where it was then."""
+_BOX_NUMBERS: Final = 6
 _LONGEST_NAME: Final = 60
 
 
@@ -108,10 +109,17 @@ def rerun(state: State, layer_id: str, mask: Plane | None = None) -> State:
         own = layer.mask or Plane(1)
         mask = own.mapped(own.bounds, lambda values, _: np.where(values == 255, 255, 0).astype(np.uint8)).moved(x, y)
     else:
-        then = layer.extra[_BOX]
-        mask = mask.moved(x - int(then[4]), y - int(then[5])) if len(then) == 6 else mask
+        mask = mask.moved(*shift_of(state, layer_id))
     under = below(state, layer_id)
     return replace(state, layers=under, active=None, edit_mask=mask.cut(state.frame), selection=None)
+
+
+def shift_of(state: State, layer_id: str) -> tuple[int, int]:
+    """Say how far a result's layer lies from where it was made: right, down."""
+    held, (x, y) = find(state, layer_id).extra.get(_BOX), origin(state, layer_id)
+    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
+        return 0, 0
+    return x - int(held[4]), y - int(held[5])  # pyright: ignore[reportUnknownArgumentType] JSON
 
 
 def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
@@ -121,7 +129,7 @@ def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
         raise DocumentError("this result was made of another picture; open it as a document of its own")
     if box not in state.frame:
         raise DocumentError("this result no longer fits into the picture; undo what made it smaller, or run it again")
-    pixels = _in_profile(patch, state.profile).pixels
+    pixels = in_profile(patch, state.profile).pixels
     mask = None
     if result.request.mask is not None:
         shown = pixels[..., 3]
@@ -183,12 +191,16 @@ def _is_plain(group: GroupLayer) -> bool:
 
 def _box_of(layer: Layer) -> Rect | None:
     held = layer.extra.get(_BOX)
-    if not isinstance(held, list | tuple) or len(held) < 4 or any(type(number) is not int for number in held):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
+    if (
+        not isinstance(held, list | tuple)
+        or len(held) != _BOX_NUMBERS
+        or any(type(number) is not int for number in held)
+    ):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
         return None
     return Rect(*held[:4])  # pyright: ignore[reportUnknownArgumentType] JSON
 
 
-def _in_profile(picture: Picture, profile: bytes | None) -> Picture:
+def in_profile(picture: Picture, profile: bytes | None) -> Picture:
     """Convert a picture into a document's profile; what it has already stays bit for bit."""
     if picture.profile == profile:
         return picture

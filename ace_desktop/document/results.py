@@ -81,6 +81,22 @@ def without_results(state: State) -> tuple[State, Mapping[str, bytes]]:
     return replace(state, attachments=MappingProxyType(others)), entries
 
 
+class ResultStores:
+    """The stores of all projects, each made once, in a folder each of its id."""
+
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
+        self.folder, self.budget = folder, budget
+        self._stores: dict[str, ResultStore] = {}
+        self._guard = threading.Lock()
+
+    def of(self, project: str) -> ResultStore:
+        """Give a project's store; quick."""
+        with self._guard:
+            if project not in self._stores:
+                self._stores[project] = ResultStore(self.folder / project, self.budget)
+            return self._stores[project]
+
+
 class ResultStore:
     """The results of one project in a folder; may be used from any thread.
 
@@ -185,7 +201,7 @@ class ResultStore:
             seconds=sum(result.timings.values()),
             size=len(data),
             foreign=edited and not made.below,
-            warnings=result.warnings,
+            warnings=(*result.warnings, *result.notes),
         )
         self._write(self.folder / f"{kept.id}.png", data)
         self._write(self.folder / f"{kept.id}.json", to_json(kept))
@@ -305,8 +321,7 @@ class ResultStore:
             if picture.size != result.box[2:]:
                 raise ValueError("size")
         except (OSError, ValueError) as error:
-            self._set_aside(result_id)
-            raise DocumentError(self._troubles[-1]) from error
+            raise self._set_aside(result_id) from error
         return picture
 
     def picture(self, result_id: str) -> Picture:
@@ -425,11 +440,13 @@ class ResultStore:
         with self._guard:
             self._results[result.id] = result
 
-    def _set_aside(self, result_id: str) -> None:
+    def _set_aside(self, result_id: str) -> DocumentError:
         with self._guard:
             self._results.pop(result_id, None)
             self._move(result_id, self.folder, self.folder / "damaged")
-            self._troubles.append(f"a result was damaged and is set aside in {self.folder / 'damaged'}; run it again")
+        error = DocumentError(f"a result was damaged and is set aside in {self.folder / 'damaged'}; run it again")
+        self._troubles.append(str(error))
+        return error
 
     def _move(self, result_id: str, here: Path, there: Path) -> None:
         with contextlib.suppress(OSError):

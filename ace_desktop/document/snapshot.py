@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 from mlx_model.conditioning.preprocess import apply_control
 from mlx_model.conditioning.region import LONGEST_ASPECT, Region, plan_region
 from mlx_model.pictures.inputs import SMALLEST
+from mlx_model.places import is_file
 from mlx_model.request import Adapter, Box, EditRequest, Picture, Reference, RequestError, digest
 from mlx_model.tasks import TASKS, recipe_for
 from mlx_model.weights.config import ModelConfig
@@ -30,7 +32,6 @@ from .edit import (
 )
 from .geometry import Rect
 from .masks import grey_of
-from .model_files import ModelFiles
 from .references import BoardReference, change_reference, reference_picture, references_of
 from .refusals import OUTSIDE_FRAME, TOO_SMALL, refusal_of
 from .result_layers import RESULT
@@ -55,7 +56,7 @@ class Snapshot:
 
     `requests` are the variations, or one request over many; `pictures` holds what they name, by digest. `document` is
     the project's id, `below` the digest of what lay below the edit within the frame ("" where nothing counts),
-    `parents` the ids of the results that can be seen there.
+    `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere.
     """
 
     requests: tuple[EditRequest, ...]
@@ -66,6 +67,7 @@ class Snapshot:
     document: str
     below: str
     parents: tuple[str, ...] = ()
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ class Problem:
     blocks: bool = True
 
 
-def problems(state: State, config: ModelConfig | None, files: ModelFiles | None = None) -> tuple[Problem, ...]:
+def problems(state: State, config: ModelConfig | None, folder: Path | None = None) -> tuple[Problem, ...]:
     """List what stands in the way of an edit, at most one for each field, in the order of the controls.
 
-    Cheap enough to be asked after every change. `files` are the model's, None while they are not read.
+    Cheap enough to be asked after every change. Adapters are looked for where the model's folder is known.
     """
     found: dict[str, Problem] = {}
 
@@ -131,14 +133,10 @@ def problems(state: State, config: ModelConfig | None, files: ModelFiles | None 
         add("control", refused)
     if asked.picture is None and mask_box(state):
         add("mask", "This task makes a new picture; the mask is not used.", blocks=False)
-    if files is not None:
-        missing = [] if "model" in found else [one.name for one in adapters if not files.has_adapter(one.name)]
-        if missing:
-            add("adapters", f"The adapter {missing[0]} is not installed; choose another or install it.")
-        if files.unread(settings.instruction):
-            add("instruction", "This model does not know the marked words; try others, or English.", blocks=False)
-        elif settings.instruction and files.too_long(settings.instruction):
-            add("instruction", "The model does not read so many words; shorten them.", blocks=False)
+    if folder is not None and "model" not in found:
+        for adapter in adapters:
+            if not _has_adapter(folder, adapter.name):
+                add("adapters", f"The adapter {adapter.name} is not installed; choose another or install it.")
     return tuple(sorted(found.values(), key=lambda problem: _FIELDS.index(problem.field)))
 
 
@@ -197,10 +195,11 @@ def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) ->
         requests = [replace(first, seed=seed) for seed in seeds]
     task = requests[0].task or inferred_task(state)
     foreign = any(isinstance(subject, Picture) for subject in many)
-    below, parents = "", ()
-    if requests[0].picture is not None and not foreign:
-        box = Rect(*_region(state, asked_of(state), config).box)
-        below, parents = digest_of(state.layers, box, state.profile), _parents(state, box)
+    below, parents, box = "", (), None
+    if not foreign:
+        box = frame_of(state, config)[0]
+    if box is not None and requests[0].picture is not None:
+        below, parents = digest_of(state.layers, Rect(*box), state.profile), _parents(state, Rect(*box))
     return Snapshot(
         requests=tuple(requests),
         pictures=pictures,
@@ -210,6 +209,46 @@ def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) ->
         document=project_of(state) or "",
         below=below,
         parents=parents,
+        box=box,
+    )
+
+
+def snapshot_again(
+    state: State, config: ModelConfig, asked: EditRequest, inputs: Mapping[str, Picture], shift: tuple[int, int]
+) -> Snapshot:
+    """Ask again, of a document as `result_layers.rerun` gives it, what was asked of it before; slow.
+
+    `inputs` has the references and the control picture of then; `shift` is how far the place has moved since.
+
+    Raises:
+        RequestError: the edit cannot run any more; the message is for the person.
+    """
+    names = [*(reference.picture for reference in asked.references), asked.control_picture]
+    names += [reference.mask for reference in asked.references]
+    pictures = {name: inputs[name] for name in names if name}
+    picture = picture_of(state)
+    pictures[digest(picture)] = picture
+    mask = mask_picture(grey_of(state.edit_mask, state.frame))
+    masked = asked.mask is not None
+    if masked:
+        pictures[digest(mask)] = mask
+    region = asked.region
+    if region is not None:
+        region = region[0] + shift[0], region[1] + shift[1], *region[2:]
+    request = replace(asked, picture=digest(picture), mask=digest(mask) if masked else None, region=region)
+    recipe = recipe_for(request, config.kind)
+    sizes = [inputs[reference.picture].size for reference in asked.references]
+    box = _planned(state, request, config, sizes).box
+    return Snapshot(
+        requests=(request,),
+        pictures=pictures,
+        task=recipe.task,
+        model=settings_of(state).model,
+        title=asked.instruction.strip() or TASKS[recipe.task].title,
+        document=project_of(state) or "",
+        below=digest_of(state.layers, Rect(*box), state.profile),
+        parents=_parents(state, Rect(*box)),
+        box=box,
     )
 
 
@@ -271,8 +310,13 @@ def _request(
 
 
 def _region(state: State, asked: EditRequest, config: ModelConfig) -> Region:
-    """Plan what the model sees, as the editor does."""
+    """Plan what the model sees of a document."""
     sizes = [_used_size(reference) for reference in used_references(state)] if asked.references else []
+    return _planned(state, asked, config, sizes)
+
+
+def _planned(state: State, asked: EditRequest, config: ModelConfig, sizes: Sequence[tuple[int, int]]) -> Region:
+    """Plan what the model sees of a document beside references of these sizes, as the editor does."""
     size = (state.width, state.height)
 
     def around(extent: Rect | None) -> Region:
@@ -298,6 +342,13 @@ def _largest_spot(state: State) -> Rect:
     spot = statistics[1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())]
     x, y, width, height = (int(spot[column]) for column in range(4))
     return Rect(x, y, width, height)
+
+
+def _has_adapter(folder: Path, name: str) -> bool:
+    """Look for an adapter where the editor does: by its path, in the model's folder, beside all models."""
+    if name.endswith(".safetensors"):
+        return is_file(Path(name))
+    return any(is_file(place / "adapters" / f"{name}.safetensors") for place in (folder, folder.parent))
 
 
 def _used_size(reference: BoardReference) -> tuple[int, int]:

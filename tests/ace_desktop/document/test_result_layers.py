@@ -34,7 +34,7 @@ from ace_desktop.document.results import Result, ResultStore
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import GroupLayer, RasterLayer, State
 from ace_desktop.document.target import Target, with_plane
-from ace_desktop.document.tree import add, find, group, move, with_properties
+from ace_desktop.document.tree import add, find, group, with_properties
 from mlx_model.editor import Editor
 from mlx_model.request import EditResult, Picture
 from mlx_model.weights.config import ModelConfig
@@ -115,7 +115,6 @@ def test_it_lies_above_the_active_layer_and_all_that_was_seen(
     """Whatever is active: the picture becomes the one that was shown, and nothing is stale."""
     over = raster((200, 100, 0, 255), Rect(40, 25, 60, 60), name="over", opacity=0.5)
     beside = raster((1, 2, 3, 255), Rect(100, 100, 20, 20), name="beside")
-    photo = scene().layers[0]
     state = add(add(scene(), over), beside)
     if deep:
         state = group(state, [over.id, beside.id], "inside")
@@ -130,7 +129,6 @@ def test_it_lies_above_the_active_layer_and_all_that_was_seen(
         assert not is_stale(after, layer.id)
         wanted = compose_layers((*state.layers, replace(layer, x=BOX.x, y=BOX.y)), state.frame)
         assert np.abs(compose(after).astype(int) - wanted).max() <= 1
-    assert photo.name == "repaint"
 
 
 def test_it_goes_into_a_group_that_shows_everything_as_it_is(painted: Callable[..., tuple[Result, Picture]]) -> None:
@@ -204,7 +202,6 @@ def unchanged_below(state: State, photo: str, top: str) -> dict[str, State]:
         "itself": with_properties(state, top, opacity=0.5),
         "hidden itself": with_properties(state, top, visible=False),
         "cropped": crop(state, Rect(10, 15, 90, 80)),
-        "grouped": state,
         "edit mask": replace(state, edit_mask=Plane(1)),
     }
 
@@ -250,7 +247,7 @@ def _copied(layer: RasterLayer | GroupLayer) -> RasterLayer | GroupLayer:
     return replace(layer, id="x" + layer.id, name="copy", mask=mask, pixels=plane(layer.pixels))
 
 
-def test_below_is_what_lies_below_in_the_groups(painted: Callable[..., tuple[Result, Picture]]) -> None:
+def test_below_is_what_lies_below_in_the_groups() -> None:
     state = add(add(scene(), raster((1, 1, 1, 255), name="middle")), raster((2, 2, 2, 255), name="top"))
     photo, middle, top = (layer.id for layer in state.layers)
     state = group(state, [middle, top], "group")
@@ -262,14 +259,13 @@ def test_below_is_what_lies_below_in_the_groups(painted: Callable[..., tuple[Res
     assert below(state, photo) == ()
     with pytest.raises(ValueError):
         below(state, "nobody")
-    assert painted
 
 
 # Again
 
 
 def test_a_stale_layer_is_run_again_on_what_lies_below_it_now(
-    store: ResultStore, painted: Callable[..., tuple[Result, Picture]], config: ModelConfig
+    store: ResultStore, painted: Callable[..., tuple[Result, Picture]]
 ) -> None:
     state = scene()
     photo = state.layers[0].id
@@ -295,7 +291,6 @@ def test_a_stale_layer_is_run_again_on_what_lies_below_it_now(
     assert not is_stale(after, layer_id)
     with pytest.raises(ValueError):
         rerun(state, photo)
-    assert config.name == "pocket"
 
 
 def test_other_layers_have_no_request_and_damaged_notes_are_none() -> None:
@@ -329,4 +324,3 @@ def test_asking_again_after_a_stroke_costs_little() -> None:
 def test_resizing_makes_it_stale(painted: Callable[..., tuple[Result, Picture]]) -> None:
     state = accept(scene(), *painted(scene()))
     assert is_stale(image_size(state, 256, 256), state.active or "")
-    assert move

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeGuard
 
 import numpy as np
 import pytest
@@ -14,9 +15,8 @@ import pytest
 import mlx_model
 from ace_desktop.document.canvas_size import expand
 from ace_desktop.document.compose import compose, compose_layers
-from ace_desktop.document.edit import EditSettings, mask_box, settings_of, with_settings
+from ace_desktop.document.edit import mask_box, settings_of, with_settings
 from ace_desktop.document.geometry import Rect
-from ace_desktop.document.model_files import ModelFiles, read_model_files
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.references import (
     add_reference,
@@ -36,12 +36,12 @@ from mlx_model.tasks import recipe_for
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.document.conftest import POCKET
 from tests.ace_desktop.document.drawings import noise, plain, raster
-from tests.ace_desktop.document.scenes import PROJECT, SAMPLES, scene, square
+from tests.ace_desktop.document.scenes import PROJECT, scene, square
 from tests.mlx_model.pictures.profiles import srgb_profile
 
 
-def fields(state: State, config: ModelConfig | None, files: ModelFiles | None = None) -> dict[str, bool]:
-    return {problem.field: problem.blocks for problem in problems(state, config, files)}
+def fields(state: State, config: ModelConfig | None, folder: Path | None = None) -> dict[str, bool]:
+    return {problem.field: problem.blocks for problem in problems(state, config, folder)}
 
 
 def asking(state: State, **values: object) -> State:
@@ -174,9 +174,8 @@ def test_added_area_is_painted_opaque_and_the_old_picture_stays(
 
 
 def test_a_document_that_is_ready_has_no_problems(config: ModelConfig) -> None:
-    files = read_model_files(POCKET, config)
-    assert problems(scene(), config, files) == ()
-    assert problems(scene(words="빨간 별"), config, files) == ()
+    assert problems(scene(), config, POCKET) == ()
+    assert problems(scene(words="빨간 별"), config, POCKET) == ()
     assert problems(scene(words=""), config) == ()  # a mask and no words: remove
 
 
@@ -242,21 +241,15 @@ def test_too_many_references_and_sizes_out_of_range_are_said(config: ModelConfig
 def test_a_model_that_only_fills_says_so_and_its_adapters_have_to_be_there(
     config: ModelConfig, tmp_path: Path
 ) -> None:
-    fill = replace(config, kind="fill")
-    files = replace(read_model_files(POCKET, config), adapter_folders=(tmp_path,))
-    assert fields(asking(scene(masked=False), instruction="make it red"), fill, files) == {"model": True}
-    assert fields(scene(), fill, files) == {"adapters": True}
-    (tmp_path / "local.safetensors").write_bytes(b"")
-    assert fields(scene(), fill, files) == {}
-    assert files.adapters() == ("local",)
-
-
-def test_words_that_the_model_cannot_read_are_marked_but_do_not_block(config: ModelConfig) -> None:
-    files = read_model_files(POCKET, config)
-    words = "put a dragon 猫 here"
-    assert [words[start:end] for start, end in files.unread(words)] == ["dragon", "猫"]
-    assert fields(scene(words=words), config, files) == {"instruction": False}
-    assert fields(scene(words="a red star " * 60), config, files) == {"instruction": False}
+    fill, folder = replace(config, kind="fill"), tmp_path / "model"
+    assert fields(asking(scene(masked=False), instruction="make it red"), fill, folder) == {"model": True}
+    assert fields(scene(), fill, folder) == {"adapters": True}
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "local.safetensors").write_bytes(b"")
+    assert fields(scene(), fill, folder) == {}
+    by_path = asking(scene(), adapters=((str(tmp_path / "adapters" / "local.safetensors"), 1.0), ("other", 0.5)))
+    [problem] = problems(by_path, fill, folder)
+    assert "other" in problem.sentence
 
 
 def test_a_mask_that_a_new_picture_does_not_use_is_mentioned(config: ModelConfig) -> None:
@@ -269,11 +262,14 @@ def test_every_rule_that_a_document_can_break_is_known() -> None:
     spoken: list[str] = []
     for name in ("tasks", "conditioning/region", "conditioning/preprocess"):
         for node in ast.walk(ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError":
-                spoken.append(_text(node.args[0]))
+            spoken += [_text(node.args[0])] if _refuses(node) else []
     assert len(spoken) > 20
     assert [sentence for sentence in spoken if refusal_of(sentence) is None] == []
     assert [row.pattern.pattern for row in REFUSALS if not any(row.pattern.search(text) for text in spoken)] == []
+
+
+def _refuses(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError"
 
 
 def _text(node: ast.expr) -> str:
@@ -304,5 +300,3 @@ def test_results_below_the_edit_become_its_parents(config: ModelConfig) -> None:
     state = add(add(state, layer), hidden)
     assert snapshot(state, config).parents == ("r1",)
     assert re.fullmatch("[0-9a-f]{32}", snapshot(state, config).below)
-    assert EditSettings().variations == 1
-    assert SAMPLES.is_dir()
