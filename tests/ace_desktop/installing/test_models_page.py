@@ -296,7 +296,7 @@ def test_files_that_are_here_are_imported_and_what_is_missing_is_fetched(
         content = hub.repositories[repository].files[path]
         assert isinstance(content, bytes)
         (place / path).write_bytes(content)
-    page._import(place, NAME)  # pyright: ignore[reportPrivateUsage]  the system's dialog has given the folder
+    page._import(NAME, str(place))  # pyright: ignore[reportPrivateUsage]  the system's dialog has given the folder
     settled(qtbot, installer)
     assert page.card.caption.text().startswith("ACE++ FFT, 4 bits lacks ")
     before = hub.sent("ace_plus_fft.safetensors")
