@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app demo screenshots test lint check bench soak train evaluate requirements clean
+.PHONY: app demo screenshots test lint check bench soak train evaluate requirements bundle-parts package-check clean
 
 demo: $(VENV)/.product
 	$(BIN)/python tools/demo.py
@@ -41,6 +41,27 @@ train: $(VENV)/.product  ## the built-in model from nothing, in MLX; docs/traini
 
 evaluate: $(VENV)/.product
 	$(BIN)/python -m mlx_model.training.evaluate
+
+PACKAGE := build/package
+PACKAGE_BIN := $(PACKAGE)/venv/bin
+
+bundle-parts: $(PACKAGE)/.installed  ## icons and licences, which a bundle needs before it is made
+	$(PACKAGE_BIN)/python packaging/icons.py build/icons
+	$(PACKAGE_BIN)/python packaging/licences.py build/licences
+
+package-check: bundle-parts  ## the wheels that a Mac would get, then the program frozen and started once elsewhere
+	MACOSX_DEPLOYMENT_TARGET=14.0 $(PACKAGE_BIN)/uv pip compile --quiet --python-platform aarch64-apple-darwin \
+		--python-version 3.13 --only-binary :all: --no-header --no-annotate --no-emit-index-url pyproject.toml \
+		--output-file $(PACKAGE)/macos-wheels.txt
+	$(PACKAGE_BIN)/pyinstaller --noconfirm --log-level WARN --distpath $(PACKAGE)/dist --workpath $(PACKAGE)/work \
+		packaging/ace-desktop.spec
+	$(PACKAGE_BIN)/python packaging/check.py "$(PACKAGE)/dist/ACE Desktop"
+
+$(PACKAGE)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(PACKAGE)/venv
+	$(PACKAGE_BIN)/python -m pip --disable-pip-version-check --quiet install --upgrade "pip>=25.1"
+	$(PACKAGE_BIN)/python -m pip --quiet install --editable . --group package
+	@touch $@
 
 requirements: $(VENV)/.development  ## pin anew what development installs, for every platform
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,15 +1,16 @@
 """Start the program, or in a packaged one the model's process, which comes through the same door."""
 
-import multiprocessing
 import sys
+
+from .frozen import begin_process
 
 
 def main() -> int:
     """Run until the last window is closed.
 
-    Nothing is imported before that: the model's process imports this module as well, and needs no Qt.
+    Nothing else is imported before that: the model's process imports this module as well, and needs no Qt.
     """
-    multiprocessing.freeze_support()
+    begin_process()
     from .app import main as run
 
     return run()

@@ -1,4 +1,4 @@
-"""The program: python -m ace_desktop [FILE ...]."""
+"""The program: python -m ace_desktop [FILE ...] or --self-test."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from . import self_test
 from .desktop import Desktop, FileOpenEvents
+from .installing import begin_with_models, follow_installer
 from .places import NAME, Places
 from .recovery_dialog import offer_recovery
 from .reporting import catch, write_log
 
 
 def main(arguments: Sequence[str] = sys.argv) -> int:
-    """Run until the last window is closed."""
+    """Run until the last window is closed; with --self-test only try out whether everything works."""
+    if self_test.OPTION in arguments[1:]:
+        return self_test.main()
     application = QApplication(list(arguments))
     application.setApplicationName(NAME)
     application.setDesktopFileName("ace-desktop")
@@ -38,7 +42,9 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
 
 def begin(desktop: Desktop, events: FileOpenEvents, files: Sequence[Path]) -> None:
     """Open the first window with the files that were asked for, and offer what an unexpected end left behind."""
+    follow_installer(desktop)
     window = desktop.new_window()
     for file in (*files, *events.listen(desktop.open)):
         desktop.open(file, window)
     QTimer.singleShot(0, window, lambda: offer_recovery(desktop, window))
+    QTimer.singleShot(0, window, lambda: begin_with_models(desktop))

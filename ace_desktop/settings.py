@@ -24,7 +24,14 @@ THEMES = ("system", "light", "dark")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every choice and its default. `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action."""
+    """Every choice and its default.
+
+    `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action. `model` is the one that new pictures
+    are edited with; `models_folder` "" is the usual place; `memory_limit`, in bytes, 0 is what suits the machine;
+    `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always. `instructions` were run
+    before, the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under
+    "More" is open; `show_frame`: what the model will see is shown on the canvas.
+    """
 
     theme: str = "system"
     language: str = "system"
@@ -40,6 +47,16 @@ class Settings:
     geometry: str = ""
     inspector_width: int = 296
     collapsed: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict[str, str])
+    edit_details: bool = False
+    show_frame: bool = True
+    drop_choice: str = "layer"
+    model: str = "pocket"
+    models_folder: str = ""
+    memory_limit: int = 0
+    idle_minutes: int = 10
+    notify: bool = True
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file first in the list of recent ones."""
@@ -61,6 +78,8 @@ def from_json(found: Any) -> Settings:
             value = {
                 str(name): tuple(map(str, keys)) for name, keys in value.items() if isinstance(keys, list | tuple)
             }
+        if part.name == "presets" and isinstance(value, dict):
+            value = {str(label): words for label, words in value.items() if isinstance(words, str)}
         if part.name == "tool_options" and isinstance(value, dict):
             value = {name: options for name, options in value.items() if isinstance(options, dict)}
         if type(value) is type(default):

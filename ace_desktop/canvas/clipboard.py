@@ -37,9 +37,9 @@ def held() -> tuple[Clip, bool] | None:
         return None
     try:
         place = json.loads(bytes(data.data(PLACE).data()))
-        return Clip(_pixels(image), int(place["x"]), int(place["y"])), True
+        return Clip(pixels_of(image), int(place["x"]), int(place["y"])), True
     except (ValueError, KeyError, TypeError):  # another program's, or another kind of JSON
-        return Clip(_pixels(image)), False
+        return Clip(pixels_of(image)), False
 
 
 def copy(session: Session) -> bool:
@@ -112,7 +112,7 @@ def _image(array: Pixels) -> QImage:
     return QImage(rows.data, width, height, rows.strides[0], form).copy()
 
 
-def _pixels(image: QImage) -> Pixels:
+def pixels_of(image: QImage) -> Pixels:
     """Give straight RGBA, at 16 bits where the picture has more than 8."""
     deep = image.depth() > 32 or image.format() == QImage.Format.Format_Grayscale16
     form, dtype = (QImage.Format.Format_RGBA64, np.uint16) if deep else (QImage.Format.Format_RGBA8888, np.uint8)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen, QPixmap, QPolygonF, QTransform
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPalette, QPen, QPixmap, QPolygonF, QTransform
 
 from ..document.geometry import Rect
 from .transform import ViewTransform
@@ -37,6 +37,18 @@ class Look:
 
 DARK_LOOK = Look(surround="#141414", light_field="#4a4a4a", dark_field="#404040", hairline="#3a3a3a")
 LIGHT_LOOK = Look(surround="#d0d0d0", light_field="#ffffff", dark_field="#ececec", hairline="#a8a8a8")
+
+
+def look_of(palette: QPalette) -> Look:
+    """Choose the look that goes with a window's colours."""
+    return DARK_LOOK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT_LOOK
+
+
+def paint_nothing(painter: QPainter, rect: QRect, palette: QPalette, words: str) -> None:
+    """Paint a view without a document: the surround, and words in its middle."""
+    painter.fillRect(rect, QColor(look_of(palette).surround))
+    painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
 
 
 def paint_below(painter: QPainter, view: QRect, transform: ViewTransform, frame: Rect, look: Look) -> None:

@@ -13,6 +13,9 @@ from ..document.geometry import Rect
 SMALLEST, LARGEST = 1 / 64, 64.0
 """The zoom's limits: device pixels per document pixel."""
 
+KEPT = 64
+"""View pixels of the picture that cannot be pushed out of the view."""
+
 STEPS: tuple[float, ...] = (
     1 / 64, 1 / 32, 1 / 16, 1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32,
     48, 64,
@@ -104,6 +107,15 @@ def centred(transform: ViewTransform, frame: Rect, width: float, height: float) 
     """Give it with the frame's middle in the middle of the view."""
     middle = transform.to_view(frame.x + frame.width / 2, frame.y + frame.height / 2)
     return transform.moved(width / 2 - middle.x(), height / 2 - middle.y()).aligned()
+
+
+def within_reach(transform: ViewTransform, frame: Rect, width: int, height: int) -> ViewTransform:
+    """Keep some of the picture in a view of this size."""
+    seen = transform.view_rect(frame)
+    keep_x, keep_y = min(KEPT, width // 2), min(KEPT, height // 2)
+    dx = max(keep_x - seen.right(), 0) + min(width - keep_x - seen.left(), 0)
+    dy = max(keep_y - seen.bottom(), 0) + min(height - keep_y - seen.top(), 0)
+    return transform.moved(dx, dy)
 
 
 def stepped(zoom: float, up: bool) -> float:

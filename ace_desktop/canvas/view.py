@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
     QHideEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
-    QPalette,
     QPixmap,
     QResizeEvent,
     QShowEvent,
@@ -25,25 +26,26 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from ..document.geometry import Rect
+from ..document.geometry import EMPTY, Rect
 from ..document.state import State
 from ..session import Session
 from ..translation import tr
+from .frame import Frame
 from .marching import MarchingAnts
-from .overlays import DARK_LOOK, LIGHT_LOOK, Look, brush_rect, paint_brush
-from .transform import ViewTransform, fitted, stepped
+from .overlays import look_of, paint_nothing
+from .pictures_above import Above, PicturesAbove
+from .pointing import Pointing
+from .transform import ViewTransform, fitted, stepped, within_reach
 
 if TYPE_CHECKING:
     from .display import Display
-    from .tools.tool import Pointer, Tool
+    from .tools.tool import Tool
 
 Overlay: TypeAlias = Literal["tint", "ants", "none"]
 
 BUDGET = 0.010
 """Seconds of rendering in a frame; what is not done by then comes in the next, so that the hand never waits."""
 MASK_COLOUR = QColor(255, 45, 45, 115)  # 45 % of red
-_KEPT = 64
-"""View pixels of the picture that cannot be pushed out of the view."""
 
 
 class CanvasView(QWidget):
@@ -58,6 +60,8 @@ class CanvasView(QWidget):
     """A sentence of a tool for the status line."""
     option_wanted = Signal(str, object)
     """A tool asks for another value of one of its options; "colour" is meant for all tools."""
+    wipe_moved = Signal(float)
+    """The line that divides a comparison was dragged: the new wipe, 0..1."""
 
     def __init__(self, session: Session | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,11 +77,12 @@ class CanvasView(QWidget):
         self._fitted = True
         self._overlay: Overlay = "tint"
         self._mask_colour = MASK_COLOUR
-        self._pointer: QPointF | None = None
-        self._outline = QRect()  # where the brush's outline is painted now
-        self._panning: QPointF | None = None
-        self._space = False
-        self._pressed = False
+        self.frame = Frame(self)
+        """What the model will see."""
+        self.frame.repaint.connect(self.update)
+        self.above = PicturesAbove()
+        """What is shown above the document without being part of it."""
+        self._pointing = Pointing(self)
         self.budget = BUDGET
         """Seconds of rendering in a frame."""
         self._ants = MarchingAnts(self._edge, self)
@@ -100,6 +105,8 @@ class CanvasView(QWidget):
         if self._session is not None:
             self._session.changed.disconnect(self._changed)
         self.tool = None
+        self.set_frame_preview(None)
+        self.set_comparison(None)
         self._session = session
         self._display = None
         self._ants.forget()
@@ -128,13 +135,13 @@ class CanvasView(QWidget):
             self._tool.option_wanted.disconnect(self.option_wanted)
             self._tool.close()
         self._tool = tool
-        self._pressed = False
+        self._pointing.let_go()
         if tool is not None:
             tool.setParent(self)  # a thread that still holds it must not be the one to delete it
             tool.message.connect(self.message)
             tool.repaint.connect(self.update)
             tool.option_wanted.connect(self.option_wanted)
-        self._choose_cursor()
+        self._pointing.choose_cursor()
         self.update()
 
     @property
@@ -159,6 +166,25 @@ class CanvasView(QWidget):
         self._mask_colour = QColor(colour)
         self.update()
 
+    def set_frame_preview(self, image: QImage | None, rect: Rect = EMPTY) -> None:
+        """Show a picture of what is being made over a rectangle of the document, its alpha included; None for none.
+
+        The edit mask's tint gets out of its way.
+        """
+        self.above.preview = None if image is None else Above(image, rect)
+        self.update()
+
+    def set_comparison(self, image: QImage | None, rect: Rect = EMPTY, wipe: float = 0.0) -> None:
+        """Show another picture over a rectangle of the document; None for none.
+
+        Only what lies right of `wipe` (0..1 of the rectangle's width) is shown: all of it at 0. Between 0 and 1 there
+        is a line that can be dragged (`wipe_moved`).
+        """
+        self.above.comparison = None if image is None else Above(image, rect, wipe)
+        if image is None:
+            self._pointing.let_go_of_divider()
+        self.update()
+
     def whole_grab(self) -> QPixmap:
         """Grab the view when all of it is rendered, which a frame alone may not have time for."""
         budget, self.budget = self.budget, float("inf")
@@ -177,6 +203,11 @@ class CanvasView(QWidget):
     def transform(self) -> ViewTransform:
         """Where the document lies in the view."""
         return self._transform
+
+    @property
+    def fits(self) -> bool:
+        """Whether the whole document is shown, and stays so when the view gets another size."""
+        return self._fitted
 
     @property
     def zoom(self) -> float:
@@ -215,11 +246,14 @@ class CanvasView(QWidget):
         self._fitted = True
         if self._session is not None:
             frame = self._session.state.frame
-            self._move_to(fitted(frame, self.width(), self.height(), self._ratio(), self.rotation), limited=False)
+            self._move_to(
+                fitted(frame, self.width(), self.height(), self.devicePixelRatioF(), self.rotation), limited=False
+            )
 
     @Slot(float)
     def rotate_by(self, degrees: float, around: QPointF | None = None) -> None:
-        """Turn the view clockwise, around its middle where no point is given; the document stays as it is."""
+        """Turn the view clockwise; around its middle where no point is given, and then what is fitted stays so."""
+        self._fitted = self._fitted and around is None
         self._move_to(self._transform.rotated(self.rotation + degrees, self._middle() if around is None else around))
         if self._fitted:
             self.fit()
@@ -237,11 +271,10 @@ class CanvasView(QWidget):
     def _middle(self) -> QPointF:
         return QPointF(self.width() / 2, self.height() / 2)
 
-    def _ratio(self) -> float:
-        return self.devicePixelRatioF()
-
     def _move_to(self, transform: ViewTransform, *, limited: bool = True) -> None:
-        before, self._transform = self._transform, (self._limited(transform) if limited else transform).aligned()
+        if limited and self._session is not None:
+            transform = within_reach(transform, self._session.state.frame, self.width(), self.height())
+        before, self._transform = self._transform, transform.aligned()
         if self._transform == before:
             return
         self._ants.forget()
@@ -250,16 +283,6 @@ class CanvasView(QWidget):
             self.zoom_changed.emit(self._transform.zoom)
         if self._transform.rotation != before.rotation:
             self.rotation_changed.emit(self._transform.rotation)
-
-    def _limited(self, transform: ViewTransform) -> ViewTransform:
-        """Keep some of the picture within reach."""
-        if self._session is None:
-            return transform
-        seen = transform.view_rect(self._session.state.frame)
-        keep_x, keep_y = min(_KEPT, self.width() // 2), min(_KEPT, self.height() // 2)
-        dx = max(keep_x - seen.right(), 0) + min(self.width() - keep_x - seen.left(), 0)
-        dy = max(keep_y - seen.bottom(), 0) + min(self.height() - keep_y - seen.top(), 0)
-        return transform.moved(dx, dy)
 
     # What changes
 
@@ -273,7 +296,7 @@ class CanvasView(QWidget):
         state = self._session.state
         if self._tool is not None and self._tool.busy and not self._tool.owns(state):
             self._tool.abandon()
-            self._pressed = False
+            self._pointing.let_go()
         if self._display is None or state.frame != before.frame:
             self._new_display(state)
             self._ants.forget()
@@ -292,21 +315,24 @@ class CanvasView(QWidget):
         """Mend what changed and paint what is asked for."""
         painter = QPainter(self)
         if self._display is None or self._session is None:
-            self._paint_nothing(painter)
+            paint_nothing(painter, self.rect(), self.palette(), tr("Open a picture, paste one, or drop it here."))
             return
         display = self._display
         display.resize(self._device_size())
-        display.set_look(self._look())
-        display.set_tint(self._mask_colour if self._overlay == "tint" else None)
+        display.set_look(look_of(self.palette()))
+        display.set_tint(self._mask_colour if self._overlay == "tint" and not self.above.shown else None)
         display.transform = self._transform
         display.mend(self.budget)
         display.paint(painter, event.rect())
-        self._ants.paint(painter, self._marching(), event.rect(), self._ratio())
+        self.above.paint(painter, self._transform)
+        self._ants.paint(painter, self._marching(), event.rect(), self.devicePixelRatioF())
         if self._tool is not None:
             painter.save()
             self._tool.paint(painter, self._transform)
             painter.restore()
-        self._paint_outline(painter)
+        if grip := self._pointing.grip:
+            self.frame.paint(painter, self._transform, grip)
+        self._pointing.paint_outline(painter)
         painter.end()
         if display.pending:
             self._later.start()
@@ -315,17 +341,8 @@ class CanvasView(QWidget):
         return None if self._display is None else self._display.edge(name, self._device_size())
 
     def _device_size(self) -> QSize:
-        ratio = self._ratio()
+        ratio = self.devicePixelRatioF()
         return QSize(round(self.width() * ratio), round(self.height() * ratio))
-
-    def _look(self) -> Look:
-        return DARK_LOOK if self.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT_LOOK
-
-    def _paint_nothing(self, painter: QPainter) -> None:
-        painter.fillRect(self.rect(), QColor(self._look().surround))
-        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
-        words = tr("Open a picture, paste one, or drop it here.")
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
 
     def _marching(self) -> list[str]:
         """List the masks whose border is shown."""
@@ -339,145 +356,42 @@ class CanvasView(QWidget):
 
     # The pointer
 
-    def _pointer_at(self, position: QPointF, modifiers: Qt.KeyboardModifier, pressure: float = 1.0) -> Pointer:
-        from .tools.tool import Pointer
-
-        x, y = self._transform.to_document(position)
-        return Pointer(x, y, pressure, modifiers, self._transform.scale)
-
-    def _paint_outline(self, painter: QPainter) -> None:
-        size = None if self._tool is None else self._tool.brush_size
-        self._outline = QRect()
-        if size is not None and self._pointer is not None and not self._grabbing():
-            radius = max(size * self._transform.scale / 2, 0.5)
-            self._outline = brush_rect(self._pointer, radius)
-            paint_brush(painter, self._pointer, radius, self._ratio())
-
-    def _point(self, position: QPointF | None) -> None:
-        """Note where the pointer is now and repaint the brush's outline."""
-        self._pointer = position
-        self.pointer_moved.emit(None if position is None else self._transform.to_document(position))
-        size = None if self._tool is None else self._tool.brush_size
-        if size is not None or not self._outline.isEmpty():
-            self.update(self._outline)
-            if position is not None and size is not None:
-                self.update(brush_rect(position, max(size * self._transform.scale / 2, 0.5)))
-
-    def _grabbing(self) -> bool:
-        return self._panning is not None or self._space
-
-    def _choose_cursor(self) -> None:
-        if self._panning is not None:
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        elif self._space:
-            self.setCursor(Qt.CursorShape.OpenHandCursor)
-        elif self._tool is None:
-            self.unsetCursor()
-        else:
-            self.setCursor(self._tool.cursor)
-
-    def _down(
-        self, position: QPointF, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier, pressure: float
-    ) -> None:
-        self._point(position)
-        if self._session is None:
-            return
-        grabs = self._space or (self._tool is not None and self._tool.pans)
-        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and grabs):
-            self._panning = position
-        elif button == Qt.MouseButton.LeftButton and self._tool is not None:
-            self._pressed = True
-            self._tool.press(self._pointer_at(position, modifiers, pressure))
-        self._choose_cursor()
-
-    def _moved(self, position: QPointF, modifiers: Qt.KeyboardModifier, pressure: float) -> None:
-        if self._panning is not None:
-            way = position - self._panning
-            self._panning += QPointF(round(way.x()), round(way.y()))
-            self.pan_by(way.x(), way.y())
-        elif self._tool is not None and self._session is not None:
-            pointer = self._pointer_at(position, modifiers, pressure)
-            (self._tool.move if self._pressed else self._tool.hover)(pointer)
-            if not self._grabbing() and self.cursor().shape() != self._tool.cursor:
-                self._choose_cursor()
-        self._point(position)
-
-    def _up(self, position: QPointF, modifiers: Qt.KeyboardModifier, pressure: float) -> None:
-        if self._panning is not None:
-            self._panning = None
-        elif self._pressed and self._tool is not None:
-            self._pressed = False
-            self._tool.release(self._pointer_at(position, modifiers, pressure))
-        self._choose_cursor()
-        self._point(position)
-
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Begin to work, or to pan."""
-        self._down(event.position(), event.button(), event.modifiers(), 1.0)
+        self._pointing.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Go on."""
-        self._moved(event.position(), event.modifiers(), 1.0)
+        self._pointing.move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Be done."""
-        self._up(event.position(), event.modifiers(), 1.0)
+        self._pointing.release(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """Tell the tool; one that has no use for it gets another press."""
-        tool = self._tool if event.button() == Qt.MouseButton.LeftButton and not self._space else None
-        if tool is not None and tool.double_click(self._pointer_at(event.position(), event.modifiers())):
-            return
-        self._down(event.position(), event.button(), event.modifiers(), 1.0)
+        """Tell the frame or the tool; where it means nothing to them it is another press."""
+        self._pointing.double_click(event)
 
     def tabletEvent(self, event: QTabletEvent) -> None:  # noqa: N802
         """Work with a pen: the same, with its pressure; Qt then makes no mouse event of it."""
         event.accept()
-        position, kind = event.position(), event.type()
-        if kind == QEvent.Type.TabletPress:
-            self._down(position, event.button(), event.modifiers(), event.pressure())
-        elif kind == QEvent.Type.TabletRelease:
-            self._up(position, event.modifiers(), event.pressure())
-        else:
-            self._moved(position, event.modifiers(), event.pressure())
+        self._pointing.tablet(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Show the brush."""
-        self._point(event.position())
+        self._pointing.point(event.position())
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802, ARG002
         """Hide the brush."""
-        self._point(None)
-        if self._tool is not None:
-            self._tool.hover(None)
+        self._pointing.leave()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Pan with two fingers or the wheel, zoom around the pointer with the command key."""
-        pixels, angle = event.pixelDelta(), event.angleDelta()
-        way = pixels if not pixels.isNull() else angle * 0.5
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.zoom_to(self.zoom * 2 ** (way.y() / 120), event.position())
-        elif not way.isNull():
-            self.pan_by(way.x(), way.y())
-        self._point(event.position())
-        event.accept()
+        self._pointing.wheel(event)
 
     def event(self, event: QEvent) -> bool:
         """Zoom and turn with two fingers on a trackpad; double tap switches between all and 100 %."""
-        if isinstance(event, QNativeGestureEvent) and self._session is not None:
-            kind, where = event.gestureType(), event.position()
-            if kind == Qt.NativeGestureType.ZoomNativeGesture:
-                self.zoom_to(self.zoom * (1 + event.value()), where)
-            elif kind == Qt.NativeGestureType.RotateNativeGesture:
-                self._fitted = False
-                self.rotate_by(event.value(), where)
-            elif kind == Qt.NativeGestureType.SmartZoomNativeGesture:
-                if self._fitted:
-                    self.zoom_to(1.0, where)
-                else:
-                    self.fit()
-            else:
-                return super().event(event)
+        if isinstance(event, QNativeGestureEvent) and self._session is not None and self._pointing.gesture(event):
             return True
         return super().event(event)
 
@@ -492,28 +406,12 @@ class CanvasView(QWidget):
             Qt.Key.Key_0: self.fit,
             Qt.Key.Key_1: self.actual_size,
         }
-        key = Qt.Key(event.key())
-        if key == Qt.Key.Key_Space:
-            self._space = True
-            self._choose_cursor()
-            self._point(self._pointer)
-        elif key == Qt.Key.Key_Escape and self._tool is not None and self._tool.busy:
-            self._pressed = False
-            self._tool.cancel()
-        elif self._tool is not None and self._tool.key(event):
-            self._point(self._pointer)
-        elif key in zooms:
-            zooms[key]()
-        else:
-            super().keyPressEvent(event)
+        if not self._pointing.key(event):
+            zooms.get(Qt.Key(event.key()), lambda: super(CanvasView, self).keyPressEvent(event))()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Let go of the picture."""
-        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = False
-            self._choose_cursor()
-            self._point(self._pointer)
-        else:
+        if not self._pointing.key_up(event):
             super().keyReleaseEvent(event)
 
     # The widget
@@ -544,5 +442,5 @@ class CanvasView(QWidget):
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         elif event.type() == QEvent.Type.DevicePixelRatioChange:
-            self._move_to(ViewTransform(**{**self._transform.__dict__, "ratio": self._ratio()}))
+            self._move_to(replace(self._transform, ratio=self.devicePixelRatioF()))
         self.update()

@@ -28,6 +28,11 @@ def _shortcuts(window: MainWindow) -> None:
     window.desktop.show_preferences(window, "shortcuts")
 
 
+def _samples(window: MainWindow) -> None:
+    """Show the page that offers them, in this window where it is empty."""
+    window.desktop.welcome(window)
+
+
 def _about(window: MainWindow) -> None:
     from ..about import show_about
 
@@ -52,6 +57,8 @@ COMMANDS: Mapping[str, Command] = {
     "view.full_screen": _full_screen,
     "window.minimize": lambda window: window.showMinimized(),
     "window.zoom": _maximize,
+    "models.show": lambda window: window.desktop.show_models(window),
+    "help.samples": _samples,
     "help.shortcuts": _shortcuts,
     "help.logs": _logs,
     "help.about": _about,

@@ -68,13 +68,15 @@ class Engine(QObject):
         save_after: float = 60.0,
     ) -> None:
         super().__init__(parent)
-        self._folder, self._memory_limit, self._precision = folder, memory_limit, precision
+        self.folder: Final = folder
+        self._memory_limit, self._precision = memory_limit, precision
         self._queue: queue.Queue = ()
         self._working = ""
         self._began = 0.0
         self._times = Times()
         self._loaded = ""
         self._closed = False
+        self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
         self._disk = Background(1, self)
         self._disk.run(self._open, self._opened, self._cannot_keep, self)
@@ -153,7 +155,22 @@ class Engine(QObject):
         """Take a job out of the list, cancelled before if need be, and forget what was kept of it."""
         self.cancel(job_id)
         self._change(queue.without(self._queue, job_id))
-        self._on_disk(lambda kept: kept.forget(job_id))
+        self._put_away(job_id)
+
+    def hold(self, job_id: str) -> None:
+        """Keep a job's pictures, and do not note yet that it has made something: results are being put on the disk.
+
+        Each needs its `release`. A program that is killed in between makes them once more rather than losing them.
+        """
+        self._held[job_id] = self._held.get(job_id, 0) + 1
+
+    def release(self, job_id: str) -> None:
+        """Note what a job has made, and let it go if it is done."""
+        left = self._held.pop(job_id, 1) - 1
+        if left:
+            self._held[job_id] = left
+        else:
+            self._put_away(job_id)
 
     def end_stuck(self, job_id: str) -> None:
         """End the process of a job that is stuck; the job fails and can be run again."""
@@ -214,8 +231,8 @@ class Engine(QObject):
                 self._began = time.monotonic()
                 self._forget_step(event.job)
                 self._change(queue.changed(self._queue, event.job, made=made, notes=notes))
-                self._keep(event.job)
                 self.made.emit(event.job, event.index, event.result)
+                self._put_away(event.job)
             case HasSaved():
                 step = event.checkpoint.step
                 self._on_disk(
@@ -250,7 +267,7 @@ class Engine(QObject):
             self._times = times = self._times.learnt(
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
-            self._on_disk(lambda _: write_times(self._folder / "times.json", times))
+            self._on_disk(lambda _: write_times(self.folder / "times.json", times))
         if before is None or before.phase is not Phase.running or event.cancelled:
             self._change(self._queue)
         elif event.sentence:
@@ -262,9 +279,8 @@ class Engine(QObject):
             self._keep(event.job)
             self.failed.emit(event.job)
         else:
-            job = replace(before.job, pictures={})
-            self._change(queue.moved_on(self._queue, event.job, Phase.done, job=job, progress=None))
-            self._on_disk(lambda kept: kept.forget(event.job))
+            self._change(queue.moved_on(self._queue, event.job, Phase.done, progress=None))
+            self._put_away(event.job)
             self.finished.emit(event.job)
 
     def _change(self, now: queue.Queue) -> None:
@@ -284,8 +300,8 @@ class Engine(QObject):
     # What is kept on the disk
 
     def _open(self) -> tuple[list[JobStatus], Times]:
-        times = read_times(self._folder / "times.json")
-        self._kept = KeptJobs(self._folder / "jobs")
+        times = read_times(self.folder / "times.json")
+        self._kept = KeptJobs(self.folder / "jobs")
         return self._kept.take_over(), times
 
     def _opened(self, found: tuple[list[JobStatus], Times]) -> None:
@@ -317,6 +333,18 @@ class Engine(QObject):
                 self._queue = queue.changed(self._queue, job_id, job=replace(now.job, pictures=pictures))
 
         self._on_disk(lambda disk: disk.write(status), kept)
+
+    def _put_away(self, job_id: str) -> None:
+        """Bring what is kept of a job to where it stands; one that is done or gone is let go."""
+        status = self.status(job_id)
+        if job_id in self._held:
+            return
+        if status is not None and status.phase is not Phase.done:
+            self._keep(job_id)
+            return
+        if status is not None:
+            self._queue = queue.changed(self._queue, job_id, job=replace(status.job, pictures={}))
+        self._on_disk(lambda kept: kept.forget(job_id))
 
     def _on_disk(self, work: Callable[[KeptJobs], Any], done: Callable[[Any], None] = lambda _: None) -> None:
         def guarded() -> Any:

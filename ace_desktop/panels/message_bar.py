@@ -35,10 +35,20 @@ class MessageBar(QWidget):
         row.addLayout(self._buttons)
         self.hide()
 
-    def say(self, text: str, details: str = "", buttons: dict[str, Callable[[], None]] | None = None) -> None:
-        """Show a sentence; `details` can be copied; each button closes the bar and does what it says."""
+    def say(
+        self,
+        text: str,
+        details: str = "",
+        buttons: dict[str, Callable[[], None]] | None = None,
+        *,
+        calm: bool = False,
+    ) -> None:
+        """Show a sentence; `details` can be copied; each button closes the bar and does what it says.
+
+        `calm`: it is good news.
+        """
         self.clear()
-        self._sign.setPixmap(icon("warning").pixmap(16, 16))
+        self._sign.setPixmap(icon("check" if calm else "warning").pixmap(16, 16))
         self.label.setText(text)
         self.setAccessibleName(text)
         for name, action in (buttons or {}).items():

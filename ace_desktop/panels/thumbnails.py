@@ -49,3 +49,24 @@ def plane_thumbnail(plane: Plane, rect: Rect, side: int = SIDE) -> QImage:
     colour = (values[..., :3] * alpha).sum((1, 3)) // np.maximum(alpha.sum((1, 3)), 1)
     straight = np.dstack([colour, alpha.mean((1, 3))]).astype(np.uint8)
     return QImage(straight.data, width, height, width * 4, QImage.Format.Format_RGBA8888).copy()
+
+
+def small_image(pixels: NDArray[np.uint8], side: int = SIDE) -> QImage:
+    """Make a picture (h x w x 4, straight alpha) small enough for a square; safe in any thread."""
+    import cv2  # not before there is a picture: it takes its time to load
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # A large one is made smaller as it is first: only what is left is worth the memory of floats.
+    near = size[0] * _FINER, size[1] * _FINER
+    if near[0] < width:
+        pixels = np.asarray(cv2.resize(pixels, near, interpolation=cv2.INTER_AREA), np.uint8)
+    alpha = pixels[..., 3:].astype(np.float32) / 255
+    flat = np.asarray(cv2.resize(np.dstack([pixels[..., :3] * alpha, alpha]), size, interpolation=cv2.INTER_AREA))
+    colour = flat[..., :3] / np.maximum(flat[..., 3:], 1e-6)
+    straight = np.dstack([np.clip(colour, 0, 255), flat[..., 3] * 255]).round().astype(np.uint8)
+    opaque = bool((straight[..., 3] == 255).all())
+    form = QImage.Format.Format_RGBX8888 if opaque else QImage.Format.Format_RGBA8888
+    rows = np.ascontiguousarray(straight)
+    return QImage(rows.data, *size, size[0] * 4, form).copy()

@@ -1,8 +1,9 @@
 """How a long transfer is told and steered: a bar for people; for programs lines of JSON, and words on standard input.
 
 With ``--json`` a program may write ``pause``, ``resume`` or ``cancel``, a word a line, to standard input. A program
-that goes away changes nothing: the transfer goes on, unless it rests, when nobody could continue it any more. Ctrl-C
-and SIGTERM cancel; what is here is kept for the next time.
+that goes away changes nothing: the transfer goes on, unless it rests, when nobody could continue it any more, or
+``attached`` was said before, which binds it to that program. Ctrl-C and SIGTERM cancel; what is here is kept for the
+next time.
 """
 
 import sys
@@ -139,11 +140,14 @@ def _obey(stream: TextIO, control: Control) -> None:
         "resume": control.resume,
         "cancel": control.cancel,
     }
+    attached = False
     with suppress(OSError, ValueError):  # the stream was closed under our hands
         for line in stream:
-            if action := actions.get(line.strip()):
+            word = line.strip()
+            attached = attached or word == "attached"
+            if action := actions.get(word):
                 action()
-    if control.paused:  # it would rest for ever, and hold the folder of models
+    if attached or control.paused:  # one that rests would rest for ever, and hold the folder of models
         control.cancel()
 
 

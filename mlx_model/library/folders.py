@@ -44,10 +44,13 @@ def models_folder() -> Path:
     return Path(data) / "ace-desktop" / "models"
 
 
-def installed_models() -> list[InstalledModel]:
-    """List the models that are here, installed ones first; a name that comes twice is the first one's."""
+def installed_models(models: Path | None = None) -> list[InstalledModel]:
+    """List the models that are here, installed ones first; a name that comes twice is the first one's.
+
+    ``models`` is the folder of installed models, unless it is that of :func:`models_folder`.
+    """
     found: dict[str, InstalledModel] = {}
-    for folder in _model_folders():
+    for folder in _model_folders(models):
         if folder.name in found:
             continue
         size = sum(path.stat().st_size for path in folder.rglob("*") if is_file(path))
@@ -129,8 +132,8 @@ def file_digest(path: Path) -> str:
         raise RequestError(f"{path} cannot be read: {reason(error)}; check who may read it") from error
 
 
-def _model_folders() -> Iterator[Path]:
-    for place in (models_folder(), BUILT_IN):
+def _model_folders(models: Path | None = None) -> Iterator[Path]:
+    for place in (models or models_folder(), BUILT_IN):
         if is_folder(place):
             found = sorted(path.parent for path in place.glob("*/config.json"))
             yield from (folder for folder in found if not folder.name.endswith(INSTALLING))

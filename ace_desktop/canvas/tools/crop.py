@@ -27,6 +27,8 @@ _RATIOS: dict[str, float] = {"1:1": 1.0, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 
 class CropTool(Tool):
     """Drag the frame's handles, or a new frame; Return or a double click applies it, Esc takes it back."""
 
+    frame_grip = None
+
     def __init__(self, session: Session, options: Mapping[str, Any]) -> None:
         super().__init__(session, options)
         self._rect = EMPTY  # the new frame; empty where it is the picture's

@@ -44,6 +44,7 @@ class MoveTool(Tool):
     """
 
     cursor = Qt.CursorShape.ArrowCursor
+    frame_grip = "caption"  # it has handles of its own
 
     def __init__(self, session: Session, options: Mapping[str, Any]) -> None:
         super().__init__(session, options)

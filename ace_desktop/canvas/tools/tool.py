@@ -14,6 +14,7 @@ from ...document.state import Layer, RasterLayer, State
 from ...document.tree import ancestors, editable, find
 from ...session import Session
 from ...translation import tr
+from ..frame import Grip
 from ..transform import ViewTransform
 from .work import Work
 
@@ -59,6 +60,8 @@ class Tool(QObject):
     cursor: Qt.CursorShape = Qt.CursorShape.CrossCursor
     pans = False
     """Whether dragging moves the view."""
+    frame_grip: Grip | None = "edge"
+    """What of the model's frame can be taken hold of while this tool is in hand; None: the frame is not shown."""
 
     def __init__(self, session: Session, options: Mapping[str, Any]) -> None:
         super().__init__()

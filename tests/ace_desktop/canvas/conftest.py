@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt, QThreadPool
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
@@ -15,13 +17,18 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.canvas.tools import TOOLS
 from ace_desktop.canvas.tools.tool import Tool
 from ace_desktop.canvas.view import CanvasView
-from ace_desktop.document.state import State
+from ace_desktop.document.compose import compose
+from ace_desktop.document.geometry import Rect
+from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.session import Session
+from tests.ace_desktop.document.drawings import plain
 
 NO = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 ALT = Qt.KeyboardModifier.AltModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
+
+FRAME = Rect(0, 0, 300, 200)
 
 
 class Hand:
@@ -96,8 +103,34 @@ class Hand:
         QCoreApplication.processEvents()
 
 
+Open: TypeAlias = Callable[[State], Hand]
+
+
+def document() -> State:
+    """Return a grey layer, and above it an active one with a red square."""
+    below = RasterLayer(pixels=plain((128, 128, 128, 255), FRAME), name="below")
+    square = RasterLayer(pixels=plain((255, 0, 0, 255), Rect(100, 60, 80, 60)), name="square")
+    return State(width=FRAME.width, height=FRAME.height, layers=(below, square), active=square.id)
+
+
+def mask(hand: Hand) -> NDArray[np.unsignedinteger]:
+    """Give the edit mask, 200 x 300."""
+    return hand.state.edit_mask.read(FRAME)[..., 0]
+
+
+def selected(hand: Hand) -> NDArray[np.unsignedinteger]:
+    """Give the selection, 200 x 300."""
+    assert hand.state.selection is not None
+    return hand.state.selection.read(FRAME)[..., 0]
+
+
+def pixel(hand: Hand, x: int, y: int) -> tuple[int, ...]:
+    """Give a pixel of the picture as it is seen."""
+    return tuple(compose(hand.state, Rect(x, y, 1, 1))[0, 0].tolist())
+
+
 @pytest.fixture
-def open_view(qtbot: QtBot) -> Callable[[State], Hand]:
+def open_view(qtbot: QtBot) -> Open:
     """Open a document in a view of 400 x 300, shown at 100 % from its corner."""
     hands: list[Hand] = []  # Python's collector, which may run in any thread, must not be what deletes a view
 

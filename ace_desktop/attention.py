@@ -1,0 +1,136 @@
+"""What is told outside the windows: a notification and a number on the icon when a job has ended, progress in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QRectF, Qt, QTimer
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+
+from .icons import app_icon
+
+SOURCES = ("jobs", "download")
+_SIDE = 256
+_SHOWN_MS = 10_000
+_STEP = 0.02  # the icon is drawn again for so much more progress
+
+
+class Attention(QObject):
+    """Speaks where no window of the program is in front; is quiet where the user looks on.
+
+    The icon in the Dock or taskbar carries a bar while something is under way, and a number of jobs that ended
+    meanwhile, which goes away as soon as a window is in front again.
+    """
+
+    def __init__(self, application: QApplication, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._application = application
+        self._shares: dict[str, float] = {}
+        self._drawn: float | None = None
+        self._tray: QSystemTrayIcon | None = None
+        self._clicked: Callable[[], None] | None = None
+        self.wanted = True
+        """Whether notifications are wanted; the icon shows its bar and number in any case."""
+        self.unseen = 0
+        """How many jobs ended unseen."""
+        self._quiet = QTimer(self)
+        self._quiet.setSingleShot(True)
+        self._quiet.setInterval(_SHOWN_MS)
+        self._quiet.timeout.connect(self._hide_tray)
+        application.applicationStateChanged.connect(self._state_changed)
+
+    @property
+    def in_front(self) -> bool:
+        """Whether a window of the program has the focus."""
+        return QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
+
+    def ended(self, title: str, sentence: str, clicked: Callable[[], None] | None = None) -> None:
+        """Tell that something has ended, if no window is in front; `clicked` is called where the user follows it."""
+        if self.in_front:
+            return
+        self._count(self.unseen + 1)
+        if (
+            window := next((w for w in QApplication.topLevelWidgets() if w.isWindow() and w.isVisible()), None)
+        ) is not None:
+            QApplication.alert(window)
+        if self.wanted:
+            self._notify(title, sentence, clicked)
+
+    def progress(self, source: str, share: float | None) -> None:
+        """Show how far one of SOURCES is (0..1), None where it has ended; the first that is under way is drawn."""
+        if share is None:
+            self._shares.pop(source, None)
+        else:
+            self._shares[source] = min(max(share, 0.0), 1.0)
+        self._draw(next((self._shares[name] for name in SOURCES if name in self._shares), None))
+
+    def close(self) -> None:
+        """Take back everything."""
+        self._shares.clear()
+        self._draw(None)
+        self._count(0)
+        self._hide_tray()
+        self._application.applicationStateChanged.disconnect(self._state_changed)
+
+    def _draw(self, share: float | None) -> None:
+        before = self._drawn
+        if share == before or (
+            share is not None and before is not None and abs(share - before) < _STEP and share < 1
+        ):
+            return
+        self._drawn = share
+        self._application.setWindowIcon(app_icon() if share is None else icon_with_bar(app_icon(), share))
+
+    def _count(self, unseen: int) -> None:
+        if unseen != self.unseen:
+            self.unseen = unseen
+            self._application.setBadgeNumber(unseen)
+
+    def _notify(self, title: str, sentence: str, clicked: Callable[[], None] | None) -> None:
+        """Let the system show it, where it does that for a program without a bundle of its own."""
+        if sys.platform == "darwin" or not QSystemTrayIcon.isSystemTrayAvailable():
+            return
+        self._clicked = clicked
+        if self._tray is None:
+            self._tray = QSystemTrayIcon(app_icon(), self)
+            self._tray.messageClicked.connect(self._follow)
+            self._tray.activated.connect(self._follow)
+        self._tray.setToolTip(title)
+        self._tray.show()
+        self._tray.showMessage(title, sentence, app_icon(), _SHOWN_MS)
+        self._quiet.start()
+
+    def _follow(self) -> None:
+        self._hide_tray()
+        if self._clicked is not None:
+            self._clicked()
+
+    def _hide_tray(self) -> None:
+        self._quiet.stop()
+        if self._tray is not None:
+            self._tray.hide()
+
+    def _state_changed(self, state: Qt.ApplicationState) -> None:
+        if state == Qt.ApplicationState.ApplicationActive:
+            self._count(0)
+
+
+def icon_with_bar(icon: QIcon, share: float) -> QIcon:
+    """Draw a bar over the lower part of an icon, filled to a share of 0..1."""
+    pixmap = QPixmap(icon.pixmap(_SIDE, _SIDE))
+    side = float(min(pixmap.width(), pixmap.height()))
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    height, margin = side / 8, side / 10
+    bar = QRectF(margin, side - margin - height, side - 2 * margin, height)
+    painter.setBrush(QColor(0, 0, 0, 190))
+    painter.drawRoundedRect(bar, height / 2, height / 2)
+    inner = bar.adjusted(height / 5, height / 5, -height / 5, -height / 5)
+    inner.setWidth(max(inner.width() * share, inner.height()))
+    painter.setBrush(QColor("#ffffff"))
+    painter.drawRoundedRect(inner, inner.height() / 2, inner.height() / 2)
+    painter.end()
+    return QIcon(pixmap)
