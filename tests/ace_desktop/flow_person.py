@@ -2,7 +2,7 @@
 the mouse, types, runs, takes the result, undoes, redoes and saves.
 
 Run with a folder that holds `photo.png`. What was seen on the way goes into `seen.npz` and `seen.json` there, then
-"saved" is printed and the process waits to be killed.
+"saved" and the process's number are printed, and it waits to be killed.
 """  # noqa: D205
 
 import json
@@ -107,7 +107,6 @@ def main(folder: Path) -> None:
     redone = pixels(window)
     session = session_of(window)
     session.saved(session.state, folder / "flow.ora")
-    session.amend(session.state)
     saved: list[bool] = []
     save(window, lambda: saved.append(True))
     wait(lambda: bool(saved), "the save")
@@ -117,7 +116,7 @@ def main(folder: Path) -> None:
         "layers": [layer.name for layer in session.state.layers], "engine": desktop.engine.process_id,
     }  # fmt: skip
     (folder / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
-    os.write(1, b"saved\n")
+    os.write(1, f"saved {os.getpid()}\n".encode())
     time.sleep(600)
 
 

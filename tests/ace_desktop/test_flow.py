@@ -39,17 +39,14 @@ def person(folder: Path, platform: str) -> dict[str, object]:
         environment.pop("WAYLAND_DISPLAY", None)
     log = folder / "person.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
-        )
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        process.stdout.close()
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert said == b"saved\n", log.read_text(encoding="utf-8", errors="replace")[-3000:]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
+    assert process.stdout is not None
+    said, _, number = process.stdout.readline().decode().strip().partition(" ")
+    if number:
+        os.kill(int(number), signal.SIGKILL)  # of the person alone: a screen ends in its own way
+    process.stdout.close()
+    process.wait(30)
+    assert said == "saved", log.read_text(encoding="utf-8", errors="replace")[-3000:]
     return json.loads((folder / "seen.json").read_text(encoding="utf-8"))
 
 
