@@ -69,6 +69,8 @@ def sample_folder() -> Path:
 
 def sample_state(sample: Sample, words: str) -> State:
     """Make the project, asking for these words; slow, it reads pictures."""
+    import numpy as np
+
     from mlx_model.pictures.read import read_picture
 
     from .document.edit import settings_of, with_settings
@@ -88,6 +90,7 @@ def sample_state(sample: Sample, words: str) -> State:
         state = replace(state, edit_mask=Plane.of(mask))
     if sample.reference:
         picture = read_picture(folder / sample.reference)
-        state = add_reference(state, picture.pixels, tr(sample.title), picture.profile, sample.role)
+        pixels = np.asarray(picture.pixels, np.uint8)
+        state = add_reference(state, pixels, tr(sample.title), picture.profile, sample.role)
     asked = replace(settings_of(state), instruction=words, task=sample.task, seed=sample.seed, seed_locked=True)
     return with_settings(state, asked)

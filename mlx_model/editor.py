@@ -38,7 +38,7 @@ from mlx_model.request import (
     RequestError,
     UnusableNumbers,
 )
-from mlx_model.runtime import COMPUTE_TYPE, DTYPES, mx
+from mlx_model.runtime import COMPUTE_TYPE, DTYPES, ON_GPU, mx
 from mlx_model.sampling.denoise import denoise, noise
 from mlx_model.sampling.preview import preview
 from mlx_model.sampling.schedule import sigmas
@@ -257,15 +257,16 @@ class Editor:
         try:
             settled = self._outline(asked.request, asked.pictures, asked.previews, journey.tick)
             return self._carry_out(self._job(asked, settled, resume, journey))
-        except (MemoryError, RuntimeError) as error:
+        except Exception as error:
             if not memory.is_shortage(error):
                 raise
             had, said = mx.get_active_memory(), _forgotten(error)
         self._start_afresh(self._parts.dtype)
+        had = min(self._limit, had if ON_GPU else memory.room(self._limit))
         failure = OutOfMemory(
             "the memory ran out: end other programs, or try a smaller picture"
             if settled is None
-            else memory.ran_out(self.model, settled.weights, settled.work, min(self._limit, had))
+            else memory.ran_out(self.model, settled.weights, settled.work, had)
         )
         failure.add_note(said)
         raise failure
@@ -283,6 +284,7 @@ class Editor:
         if resume is not None:
             require_same_run(resume, settled.settled, self._digest(settled.recipe), self._latent_shape(settled))
         journey.note(*fit.released.values())
+        memory.require_room(fit, self._limit)
         kept: dict[Stage, bool] = {
             "text": settled.recipe.instruction in self._texts,
             "encode": shown(settled.settled) in self._conditions,

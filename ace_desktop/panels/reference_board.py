@@ -24,6 +24,7 @@ from ..document.references import (
 from ..document.state import State
 from ..icons import icon
 from ..session import Session
+from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
 from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
@@ -144,7 +145,8 @@ class ReferenceBoard(QWidget):
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        pictures = pictures_of(QGuiApplication.clipboard().mimeData())
+        data: QMimeData | None = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(data) if data is not None else []
         if pictures:
             self.add_pictures(pictures)
         else:
@@ -174,11 +176,8 @@ class ReferenceBoard(QWidget):
             if made is None:
                 self.said.emit(tr("There is nothing to be seen in it."))
                 return
-            after = put_reference(session.state, made)
-            if row is not None:
-                after = move_reference(after, made.reference.id, row)
-            session.do("Add reference", after)
-            self.view.choose(made.reference.id)
+            change, chosen = partial(_put, made, row), partial(self.view.choose, made.reference.id)
+            do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
 
         self._background.run(work, done, self.failed.emit, self)
 
@@ -315,6 +314,11 @@ class ReferenceBoard(QWidget):
             self.view.viewport().update()
             self._follow()
         super().changeEvent(event)
+
+
+def _put(made: NewReference, row: int | None, state: State) -> State:
+    after = put_reference(state, made)
+    return after if row is None else move_reference(after, made.reference.id, row)
 
 
 def _unmasked(incoming: Incoming) -> tuple[Picture, None]:
