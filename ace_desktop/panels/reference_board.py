@@ -24,6 +24,7 @@ from ..document.references import (
 from ..document.state import State
 from ..icons import icon
 from ..session import Session
+from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
 from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
@@ -175,11 +176,8 @@ class ReferenceBoard(QWidget):
             if made is None:
                 self.said.emit(tr("There is nothing to be seen in it."))
                 return
-            after = put_reference(session.state, made)
-            if row is not None:
-                after = move_reference(after, made.reference.id, row)
-            session.do("Add reference", after)
-            self.view.choose(made.reference.id)
+            change, chosen = partial(_put, made, row), partial(self.view.choose, made.reference.id)
+            do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
 
         self._background.run(work, done, self.failed.emit, self)
 
@@ -316,6 +314,11 @@ class ReferenceBoard(QWidget):
             self.view.viewport().update()
             self._follow()
         super().changeEvent(event)
+
+
+def _put(made: NewReference, row: int | None, state: State) -> State:
+    after = put_reference(state, made)
+    return after if row is None else move_reference(after, made.reference.id, row)
 
 
 def _unmasked(incoming: Incoming) -> tuple[Picture, None]:
