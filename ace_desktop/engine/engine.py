@@ -75,13 +75,8 @@ class Engine(QObject):
         self._began = 0.0
         self._times = Times()
         self._loaded = ""
-<<<<<<< HEAD
-        self._held: dict[str, int] = {}
-        self._closed = False
-=======
         self._closed = False
         self._held: dict[str, int] = {}
->>>>>>> engine
         self._kept: KeptJobs | None = None
         self._disk = Background(1, self)
         self._disk.run(self._open, self._opened, self._cannot_keep, self)
