@@ -40,7 +40,7 @@ class Sample:
 SAMPLES: tuple[Sample, ...] = (
     Sample(
         "repaint", _("Paint a part anew"), _("Words and a mask: only what is under the mask changes."), "repaint",
-        _("a yellow star"), "photograph.jpg", "photograph-mask.png",
+        _("a yellow diamond"), "photograph.jpg", "photograph-mask.png", seed=2,
     ),
     Sample(
         "instruct", _("Change by words"), _("Words alone: the model finds what is meant."), "instruct",
@@ -49,15 +49,15 @@ SAMPLES: tuple[Sample, ...] = (
     Sample(
         "reference", _("Put something in"), _("A reference and a mask: what it shows comes under the mask."),
         "reference", _("put the striped hexagon here"), "reference.png", "reference-mask.png",
-        "reference-reference-1.png",
+        "reference-reference-1.png", seed=1,
     ),
     Sample(
         "subject", _("A new scene"), _("A reference alone: what it shows, in a new picture."), "subject",
-        _("put it on a cyan background"), reference="subject-reference-1.png", role="subject",
+        _("put it on a cyan background"), reference="subject-reference-1.png", role="subject", seed=1,
     ),
     Sample(
         "portrait", _("The same person"), _("A face as reference: the same person in a new picture."), "portrait",
-        _("this person on a cyan background wearing a red shirt"), reference="portrait-reference-1.png", role="face",
+        _("this person on a cyan background wearing a red shirt"), reference="portrait-reference-1.png", role="face", seed=1,
     ),
 )  # fmt: skip
 
