@@ -31,8 +31,10 @@ from .theme import Theme
 from .translation import Language, tr
 
 if TYPE_CHECKING:
+    from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
+    from .document.results import ResultStores
     from .document.state import State
     from .editing import Editing
     from .engine.engine import Engine
@@ -90,6 +92,8 @@ class Desktop(QObject):
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
         self.attention = Attention(application, self)
         self._engine: Engine | None = None
+        self._results: ResultStores | None = None
+        self._arrivals: Arrivals | None = None
         self.attention.wanted = self.kept.value.notify
         self.windows: list[MainWindow] = []
         self._quitting = False
@@ -162,14 +166,24 @@ class Desktop(QObject):
             JobNews(self._engine, self.attention, self._to_front, self._engine)
         return self._engine
 
+    @property
+    def results(self) -> ResultStores:
+        """The results of all projects."""
+        if self._results is None:
+            from .document.results import ResultStores
+
+            self._results = ResultStores(self.places.data / "results")
+        return self._results
+
     def edit(self, session: Session) -> Editing:
         """Make the edit of a document that is shown; it goes with the session."""
-        from .document.results import ResultStore
+        from .arrivals import Arrivals
         from .editing import Editing
 
+        if self._arrivals is None:
+            self._arrivals = Arrivals(self.engine, self.results, self.background, self)
         adopt_model(session, self.models.chosen)
-        store = ResultStore(self.places.data / "results")
-        return Editing(session, self.engine, store, self.background, self.models.find, session)
+        return Editing(session, self._arrivals, self.background, self.models.find, session)
 
     # Files
 
@@ -193,10 +207,12 @@ class Desktop(QObject):
         warnings: list[str] = []
         teller.status.say(tr("Opening {name}…", name=path.name))
 
-        def work() -> State:
-            from .document.opening import open_document
+        results = self.results
 
-            return open_document(path, warnings.append)
+        def work() -> State:
+            from .document.projects import open_project
+
+            return open_project(path, results, warnings.append)
 
         def read(state: State) -> None:
             teller.status.message.clear()

@@ -106,13 +106,14 @@ def save_as(window: MainWindow, then: Callable[[], None] = nothing) -> None:
 
 def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
     """Save the state as it is now; what is drawn meanwhile is not part of it and stays unsaved."""
-    from ..document.openraster_write import write_openraster
+    from ..document.projects import save_project
 
     session = session_of(window)
     if window.saving:
         window.status.say(tr("Saving is still going on."))
         return
-    state, before = session.history.state, window.last_save
+    state, before, results = session.history.state, window.last_save, window.desktop.results
+    named = state if window.editing is None else window.editing.named(state)
     window.saving = True
     window.status.say(tr("Saving {name}…", name=path.name))
 
@@ -128,7 +129,7 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
         window.saving = False
         window.fail(error)
 
-    window.desktop.background.run(lambda: write_openraster(path, state, before), done, failed, session)
+    window.desktop.background.run(lambda: save_project(path, named, results, before), done, failed, session)
 
 
 def _revert(window: MainWindow) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -35,7 +34,6 @@ from .result_files import (
     to_json,
 )
 from .savefile import save_file
-from .state import State
 
 BUDGET: Final = 2 * 2**30
 """Bytes that the results of one project may take unless a person says otherwise."""
@@ -70,15 +68,6 @@ class Made(Protocol):
     def parents(self) -> tuple[str, ...]:
         """The results of which this was made."""
         ...
-
-
-def without_results(state: State) -> tuple[State, Mapping[str, bytes]]:
-    """Part a document that was opened from the results in its file, which `ResultStore.take` takes in."""
-    entries = {name: state.attachments[name] for name in own_entries(state.attachments)}
-    if not entries:
-        return state, entries
-    others = {name: data for name, data in state.attachments.items() if name not in entries}
-    return replace(state, attachments=MappingProxyType(others)), entries
 
 
 class ResultStores:

@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ace_desktop.document.edit import project_of
+from ace_desktop.document.equality import equal
 from ace_desktop.document.errors import DocumentError
-from ace_desktop.document.openraster_read import read_openraster
+from ace_desktop.document.journal import Journal
 from ace_desktop.document.openraster_write import write_openraster
+from ace_desktop.document.projects import open_project, save_project
 from ace_desktop.document.references import add_reference
 from ace_desktop.document.result_files import Result, from_json, to_json
-from ace_desktop.document.results import ResultStore, without_results
+from ace_desktop.document.results import ResultStore, ResultStores
 from ace_desktop.document.snapshot import Snapshot, snapshot
+from ace_desktop.document.state import State
 from mlx_model.editor import Editor
 from mlx_model.pictures.read import read_bytes
 from mlx_model.pictures.recipe import find_recipe
@@ -24,7 +28,7 @@ from mlx_model.request import EditRequest, EditResult, Picture, digest
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.document.conftest import POCKET
 from tests.ace_desktop.document.drawings import noise
-from tests.ace_desktop.document.scenes import scene
+from tests.ace_desktop.document.scenes import PROJECT, SAMPLES, scene
 
 
 def made_up(words: str = "a red star", seed: int = 1, parents: tuple[str, ...] = ()) -> tuple[EditResult, Snapshot]:
@@ -206,42 +210,85 @@ def test_thumbnails_are_small_sRGB_and_made_once(tmp_path: Path) -> None:  # noq
 # In project files
 
 
-def test_results_travel_in_the_project_file_and_not_in_the_document(tmp_path: Path) -> None:
-    store, [first, second, third] = filled(tmp_path / "here")
-    store.reject(second.id)
+def project(stores: ResultStores, count: int = 3) -> tuple[State, ResultStore, list[Result]]:
     state = scene()
-    write_openraster(tmp_path / "a.ora", state, beside=store.entries())
-    both = read_openraster(tmp_path / "a.ora")
-    document, entries = without_results(both)
-    assert dict(document.attachments) == dict(state.attachments)
-    there = ResultStore(tmp_path / "there")
-    there.take(entries)
-    for one in (there, opened(tmp_path / "there")):
-        assert one.all() == tuple(result for result in store.all() if result.id != second.id)
+    store = stores.of(PROJECT)
+    return state, store, [store.add(*made_up(f"star {number}", number)) for number in range(count)]
+
+
+def test_results_travel_in_the_project_file_and_not_in_the_document(tmp_path: Path) -> None:
+    here, there = ResultStores(tmp_path / "here"), ResultStores(tmp_path / "there")
+    state, store, [first, second, third] = project(here)
+    store.reject(second.id)
+    save_project(tmp_path / "a.ora", state, here)
+    assert equal(open_project(tmp_path / "a.ora", there), state)
+    for one in (there.of(PROJECT), opened(tmp_path / "there" / PROJECT)):
+        assert one.all() == (third, first)
         for result in (first, third):
             assert np.array_equal(one.picture(result.id).pixels, store.picture(result.id).pixels)
             assert one.inputs(result.id).keys() == store.inputs(result.id).keys()
     store.star(first.id)
-    store.take(entries)  # what is here already stays as it is
+    open_project(tmp_path / "a.ora", here)  # what is here already stays as it is
     assert [result.starred for result in store.all() if result.id == first.id] == [True]
 
 
-def test_entries_with_other_names_are_left_in_the_document(tmp_path: Path) -> None:
-    state = scene()
-    strange = {f"results/{name}": b"x" for name in ("notes.txt", "inputs/a.png", "../x.png", "A" * 32 + ".png")}
-    document, entries = without_results(replace(state, attachments=strange))
-    assert (dict(document.attachments), dict(entries)) == (strange, {})
-    store = ResultStore(tmp_path)
-    store.take({**strange, f"results/{'a' * 32}.json": b"{}"})
+def test_a_result_that_goes_away_during_the_save_is_left_out(tmp_path: Path) -> None:
+    here, there = ResultStores(tmp_path / "here"), ResultStores(tmp_path / "there")
+    state, _, [first, second] = project(here, 2)
+    (here.folder / PROJECT / f"{first.id}.json").unlink()
+    save_project(tmp_path / "a.ora", state, here)
+    open_project(tmp_path / "a.ora", there)
+    assert [result.id for result in there.of(PROJECT).all()] == [second.id]
+
+
+def test_entries_of_other_names_stay_in_the_document_and_damaged_ones_hurt_nobody(tmp_path: Path) -> None:
+    stores = ResultStores(tmp_path / "results")
+    strange = {f"results/{name}": b"x" for name in ("notes.txt", "inputs/a.png", "A" * 32 + ".png")}
+    damaged = {f"results/{'a' * 32}.json": b"{}", f"results/{'b' * 32}.png": b"x"}
+    write_openraster(tmp_path / "a.ora", replace(scene(), attachments={**strange, **damaged}))
+    state = open_project(tmp_path / "a.ora", stores)
+    assert dict(state.attachments) == strange
+    store = stores.of(PROJECT)
     assert store.all() == ()
     assert len(store.troubles) == 1
 
 
-def test_a_result_that_went_away_during_the_save_is_left_out(tmp_path: Path) -> None:
-    store, [first, second] = filled(tmp_path / "here", 2)
-    entries = store.entries()
-    (tmp_path / "here" / f"{first.id}.json").unlink()
-    write_openraster(tmp_path / "a.ora", scene(), beside=entries)
-    there = ResultStore(tmp_path / "there")
-    there.take(without_results(read_openraster(tmp_path / "a.ora"))[1])
-    assert [result.id for result in there.all()] == [second.id]
+def test_results_that_cannot_be_put_on_the_disk_stay_in_the_document(tmp_path: Path) -> None:
+    here = ResultStores(tmp_path / "here")
+    state, _, [_first] = project(here, 1)
+    save_project(tmp_path / "a.ora", state, here)
+    (tmp_path / "there").write_bytes(b"a file where a folder should be")
+    told: list[str] = []
+    kept = open_project(tmp_path / "a.ora", ResultStores(tmp_path / "there"), told.append)
+    assert len(kept.attachments) == len(here.of(PROJECT).entries())
+    assert len(told) == 1
+    write_openraster(tmp_path / "b.ora", kept)
+    there = ResultStores(tmp_path / "elsewhere")
+    open_project(tmp_path / "b.ora", there)
+    assert len(there.of(PROJECT).all()) == 1
+
+
+def test_a_photograph_that_is_opened_again_has_its_results_again(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "repaint.png", tmp_path / "moved.png")
+    stores = ResultStores(tmp_path / "results")
+    ids = {
+        project_of(open_project(path, stores))
+        for path in (SAMPLES / "repaint.png", tmp_path / "moved.png", SAMPLES / "remove.png")
+    }
+    assert len(ids) == 2
+    assert None not in ids
+
+
+def test_undo_states_and_the_journal_hold_no_result(tmp_path: Path) -> None:
+    """What an accepted result costs a document is its layer, however many results there are."""
+    here = ResultStores(tmp_path / "here")
+    state, store, results = project(here, 10)
+    save_project(tmp_path / "a.ora", state, here)
+    document = open_project(tmp_path / "a.ora", ResultStores(tmp_path / "there"))
+    assert document.attachments == {}
+    journal = Journal(tmp_path / "journals", "a")
+    assert journal.write(document)
+    size = sum(path.stat().st_size for path in journal.place.iterdir())
+    journal.close()
+    assert store.bytes_used > size / 2
+    assert len(results) == 10
