@@ -57,7 +57,8 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "portrait", _("The same person"), _("A face as reference: the same person in a new picture."), "portrait",
-        _("this person on a cyan background wearing a red shirt"), reference="portrait-reference-1.png", role="face", seed=1,
+        _("this person on a cyan background wearing a red shirt"), reference="portrait-reference-1.png", role="face",
+        seed=1,
     ),
 )  # fmt: skip
 
