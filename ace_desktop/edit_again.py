@@ -115,9 +115,17 @@ def _settings(
 
 
 def _of_store(store: ResultStore, result: Result, requests: Sequence[EditRequest]) -> Snapshot:
+    """Ask for requests on what was kept of a result's pictures, under the names that these now have."""
+    pictures = store.inputs(result.id)
+    before = result.request.picture
+    if before is not None:  # outside of what the model saw it is another picture
+        kept = pictures.pop(before)
+        name = digest(kept)
+        pictures[name] = kept
+        requests = [replace(request, picture=name) for request in requests]
     return Snapshot(
         requests=tuple(requests),
-        pictures=store.inputs(result.id),
+        pictures=pictures,
         task=result.task,
         model=result.model,
         title=result.words.strip() or result.task,

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
@@ -34,7 +36,7 @@ from .document.snapshot import Problem, Snapshot, asked_of, frame_of, problems, 
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
-from .result_images import image_of_patch, image_of_preview
+from .result_images import clip_of, image_of_patch, image_of_preview
 from .session import Session
 from .slow_steps import do_when_still
 from .stale_layers import StaleLayers
@@ -97,6 +99,7 @@ class Editing(QObject):
         self._asked: tuple[State, ModelConfig | None, tuple[Problem, ...]] | None = None
         self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
         self._boxes: dict[str, Box | None] = {}
+        self._clips: dict[str, NDArray[np.uint8] | None] = {}
         self._reruns: dict[str, str] = {}
         self._images: dict[str, QImage] = {}
         self._compared: str | None = None
@@ -221,7 +224,12 @@ class Editing(QObject):
     def _submit(self, make: Callable[[], Snapshot], folder: Path, replaces: str | None = None) -> None:
         """Make a snapshot in a thread and hand it to the engine; its result takes a layer's place if one is named."""
 
-        def done(made: Snapshot) -> None:
+        def work() -> tuple[Snapshot, NDArray[np.uint8] | None]:
+            made = make()
+            return made, clip_of(made)
+
+        def done(answer: tuple[Snapshot, NDArray[np.uint8] | None]) -> None:
+            made, clip = answer
             job = Job(
                 requests=made.requests,
                 pictures=made.pictures,
@@ -233,12 +241,12 @@ class Editing(QObject):
                 below=made.below,
                 parents=made.parents,
             )
-            self._boxes[job.id] = made.box
+            self._boxes[job.id], self._clips[job.id] = made.box, clip
             if replaces is not None:
                 self._reruns[job.id] = replaces
             self.engine.submit(job)
 
-        self._background.run(make, done, self.failed.emit, self)
+        self._background.run(work, done, self.failed.emit, self)
 
     def _roll(self) -> None:
         """Take another seed for the next run; it makes no step of undo."""
@@ -272,7 +280,8 @@ class Editing(QObject):
         box = self._boxes.get(job_id)
         if progress.preview is not None and box is not None and status.phase is Phase.running:
             self._previewed = job_id
-            self.preview.emit(image_of_preview(progress.preview, self.session.state.profile), box)
+            clip = self._clips.get(job_id)
+            self.preview.emit(image_of_preview(progress.preview, self.session.state.profile, clip), box)
         self.jobs_changed.emit()
 
     # Results

@@ -65,12 +65,18 @@ class Task:
 
 @dataclass
 class _Running:
-    """The task in hand; `heard` is when its process gave the last sign of life, by time.monotonic."""
+    """The task in hand; `heard` is when its process gave the last sign of life, by time.monotonic.
+
+    `taken`: the process has the pictures. `again`: it is handed over for the second time. `give_up` is when a
+    cancelled task has to have stopped.
+    """
 
     task: Task
     heard: float
     stage: str = ""
     blocks: list[str] = field(default_factory=list[str])
+    taken: bool = False
+    again: bool = False
     stuck: bool = False
     give_up: float | None = None
 
@@ -184,8 +190,8 @@ class Driver(threading.Thread):
             return None
         return max(0.0, self._idle_since + self.idle_seconds - time.monotonic())
 
-    def _begin(self, task: Task) -> None:
-        self._running = running = _Running(task, time.monotonic())
+    def _begin(self, task: Task, *, again: bool = False) -> None:
+        self._running = running = _Running(task, time.monotonic(), again=again)
         job = task.job
         try:
             process = self._process = self._process or ModelProcess(self._log_file, self._entry)
@@ -230,6 +236,7 @@ class Driver(threading.Thread):
             self._tell(HasStuck(message.job, None))
         match message:
             case Taken():
+                running.taken = True
                 self._drop_blocks()
             case Alive():
                 running.stage = message.stage
@@ -253,6 +260,10 @@ class Driver(threading.Thread):
         running = self._running
         log.info("%s", end.details)
         if running is None:
+            return
+        if process.machine is not None and not running.taken and not running.again and running.give_up is None:
+            self._drop_blocks()
+            self._begin(running.task, again=True)  # it died before the job could be to blame
             return
         if process.machine is not None:
             with contextlib.suppress(OSError):  # the next job tries again

@@ -74,6 +74,7 @@ class Engine(QObject):
         self._times = Times()
         self._loaded = ""
         self._held: dict[str, int] = {}
+        self._closed = False
         self._kept: KeptJobs | None = None
         self._disk = Background(1, self)
         self._disk.run(self._open, self._opened, self._cannot_keep, self)
@@ -201,6 +202,9 @@ class Engine(QObject):
 
     def close(self) -> None:
         """End the process and all threads, within 2 seconds; what is undone is kept for the next start."""
+        if self._closed:
+            return
+        self._closed = True
         self._driver.close()
         self._driver.join(_CLOSING)
         self._disk.close()

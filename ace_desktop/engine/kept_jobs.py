@@ -177,7 +177,6 @@ def _described(status: JobStatus) -> dict[str, Any]:
         "phase": status.phase.value,
         "made": sorted(status.made),
         "notes": list(status.notes),
-        "resume_step": status.resume_step,
     }
 
 
@@ -203,7 +202,10 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
         raise ValueError("another job's")
     phase = Phase.interrupted if Phase(kept["phase"]) in _RUNNABLE else Phase(kept["phase"])
     made = frozenset(int(index) for index in kept["made"])
-    step = int(kept["resume_step"]) if (place / _STEP).is_file() else 0
+    try:
+        step = read_checkpoint(place / _STEP).step
+    except RequestError:
+        step = 0
     status = JobStatus(job, phase, made=made, notes=tuple(map(str, kept["notes"])), resume_step=step)
     return path.stat().st_mtime, status
 

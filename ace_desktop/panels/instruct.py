@@ -38,14 +38,15 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         "mask": ((_("Paint a mask"), "tool.mask-brush"), (_("Whole image"), "instruct.whole_picture")),
         "references": ((_("Add a reference"), "reference.add"),),
-        "model": ((_("Show models"), "models.show"),),
+        "picture": ((_("Open a picture"), "file.open"),),
+        "model": ((_("Show models"), "window.models"),),
         "region": ((_("Let the model choose"), "instruct.frame_automatic"),),
     }
 )
 """Actions that help with a problem, by its field; those that the window does not have are left out."""
 
 _UNDER_WORDS = ("instruction",)
-_UNDER_CHIP = ("task", "mask", "references")
+_UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
 
 

@@ -144,7 +144,8 @@ class ReferenceBoard(QWidget):
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        pictures = pictures_of(QGuiApplication.clipboard().mimeData())
+        data: QMimeData | None = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(data) if data is not None else []
         if pictures:
             self.add_pictures(pictures)
         else:

@@ -44,7 +44,7 @@ def test_a_process_killed_in_any_stage_is_noticed_and_said_and_the_job_runs_agai
     engine.failed.connect(failed.append)
     number = STAGES.index(stage)
     orders.write_text(f"{stage} kill")
-    name = engine.submit(job(f"{number} red stars", ground=number))
+    name = engine.submit(job(f"{number} blue moons", ground=number))  # never seen, so that no stage is left out
     following = engine.submit(job("a green heart"))
     until(engine, name, Phase.failed)
     status = status_of(engine, name)
@@ -142,15 +142,17 @@ def test_a_cancel_of_a_hanging_process_ends_it(engine: Engine, orders: Path, unt
 
 def test_running_out_of_memory_fails_the_job_and_not_the_next(engine: Engine, orders: Path, until: Run) -> None:
     """The process gets next to no more memory in the middle of an edit, as from a system that is full."""
-    orders.write_text("decode starve")
-    name = engine.submit(job(side=192))
+    orders.write_text("finish starve")
+    name = engine.submit(job(side=1600))
     until(engine, name, Phase.failed)
     sentence = status_of(engine, name).sentence
     assert sentence in (faults.TROUBLES[faults.Trouble.memory], faults.ABORTED)
     process = engine.process_id
     assert process is not None
-    os.kill(process, signal.SIGKILL)  # the next one has its memory
+    # Killed while idle, it is not missed; and the next one has its memory.
+    os.kill(process, signal.SIGKILL)
     until(engine, engine.submit(job()), Phase.done)
+    assert engine.process_id != process
 
 
 def test_numbers_that_are_no_picture_are_an_honest_error(engine: Engine, until: Run, tmp_path: Path) -> None:

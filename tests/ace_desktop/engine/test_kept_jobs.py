@@ -59,7 +59,7 @@ def test_a_job_comes_back_as_it_was_and_interrupted(tmp_path: Path) -> None:
 
 
 def test_a_step_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
-    first, kept = KeptJobs(tmp_path), status(Phase.running, resume_step=4)
+    first, kept = KeptJobs(tmp_path), status(Phase.running)
     first.write(kept)
     latent = np.random.default_rng(0).normal(size=(1, 4, 6, 16)).astype(np.float32)
     first.save(kept.id, Checkpoint(latent, 4, kept.job.requests[0], "model", "digest", "float32"))
