@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication
 
 from ace_desktop.canvas.tools import TOOLS
 from ace_desktop.canvas.view import CanvasView
+from ace_desktop.collector import Collector
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.session import Session
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("--moves", type=int, default=120, help="mouse moves of a stroke")
     arguments = parser.parse_args()
     application = QApplication([])
+    collector = Collector(application)  # as in the program
     width, height = map(int, arguments.view.split("x"))
     print(f"{arguments.size} x {arguments.size}, 5 layers, view of {width} x {height}; times in milliseconds")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -171,6 +173,7 @@ def main() -> int:
         open_photograph(table, view, photograph_file(Path(folder)))
     view.close()
     application.processEvents()
+    collector.close()
     return 0 if table.holds else 1
 
 
