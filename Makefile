@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app demo screenshots test lint check bench train evaluate requirements bundle-parts package-check clean
+.PHONY: app demo screenshots test lint check bench soak train evaluate requirements bundle-parts package-check clean
 
 demo: $(VENV)/.product
 	$(BIN)/python tools/demo.py
@@ -28,6 +28,10 @@ bench: $(VENV)/.product
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_canvas.py
 	$(BIN)/python tools/bench_start.py
+	$(BIN)/python tools/bench_engine.py
+
+soak: $(VENV)/.development  ## kills the model's process at 100 random moments, then runs 100 jobs
+	$(BIN)/python tools/soak.py
 
 screenshots: $(VENV)/.product  ## docs/screenshots, to be looked at
 	$(BIN)/python tools/screenshots.py

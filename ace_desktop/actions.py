@@ -30,10 +30,12 @@ class ActionKind:
 
 
 MENUS: tuple[str, ...] = (
-    _("File"), _("Edit"), _("Image"), _("Layer"), _("Select"), _("Mask"), _("Tools"), _("View"), _("Window"),
-    _("Help"),
+    _("File"), _("Edit"), _("Image"), _("Layer"), _("Select"), _("Mask"), _("Instruct"), _("Tools"),
+    _("View"), _("Window"), _("Help"),
 )  # fmt: skip
-SUBMENUS: tuple[str, ...] = (_("Open recent"), _("Layer mask"), _("Transform layer"), _("Load mask"))
+SUBMENUS: tuple[str, ...] = (
+    _("Open recent"), _("Layer mask"), _("Transform layer"), _("Load mask"), _("References"), _("Edited layer"),
+)  # fmt: skip
 
 A = ActionKind
 _FILE = (
@@ -122,6 +124,30 @@ _MASK = (
     A("mask.ants", _("Show as marching ants"), "Mask", 4, (), checkable=True, choice="overlay"),
     A("mask.hide", _("Hide mask"), "Mask", 4, ("Ctrl+H",), checkable=True, choice="overlay"),
 )
+_INSTRUCT = (
+    A("instruct.run", _("Run"), "Instruct", 0, ("Ctrl+Return", "Ctrl+Enter"), "runnable"),
+    A("instruct.many", _("Run on many…"), "Instruct", 0, ("Ctrl+Shift+Return",), "document"),
+    A("instruct.cancel", _("Cancel the edit"), "Instruct", 0, ("Ctrl+.",), "working"),
+    A("instruct.run_again", _("Run the failed edit again"), "Instruct", 0, (), "failed"),
+    A("instruct.words", _("Say what should happen"), "Instruct", 1, ("Ctrl+L",)),
+    A("instruct.keep_words", _("Keep these words…"), "Instruct", 1, (), "words"),
+    A("instruct.whole_picture", _("Edit the whole picture"), "Instruct", 2),
+    A("instruct.automatic", _("Read the kind of edit from the situation"), "Instruct", 2, (), "task_set"),
+    A("instruct.frame", _("Show what the model sees"), "Instruct", 3, (), "always", checkable=True),
+    A("instruct.frame_selection", _("Let the model see the selection"), "Instruct", 3, (), "selection"),
+    A("instruct.frame_automatic", _("Let the model choose what it sees"), "Instruct", 3, (), "framed"),
+    A("instruct.seed", _("Another seed"), "Instruct", 4),
+    A("instruct.lock_seed", _("Keep the seed"), "Instruct", 4, checkable=True),
+    A("instruct.edit_again", _("Edit again"), "Instruct/Edited layer", 0, (), "edited_layer"),
+    A("instruct.more_like", _("More like this"), "Instruct/Edited layer", 0, (), "edited_layer"),
+    A("instruct.same_seed", _("Same seed, other words"), "Instruct/Edited layer", 0, (), "edited_layer"),
+    A("instruct.repeat", _("Repeat exactly"), "Instruct/Edited layer", 1, (), "edited_layer"),
+    A("instruct.rerun", _("Run again on what lies below"), "Instruct/Edited layer", 1, (), "edited_layer"),
+    A("reference.add", _("Add pictures…"), "Instruct/References", 0),
+    A("reference.paste", _("Paste as reference"), "Instruct/References", 0, ("Ctrl+Alt+V",), "pasteable"),
+    A("reference.selection", _("Add the selection"), "Instruct/References", 0, (), "selection"),
+    A("reference.layer", _("Add the layer"), "Instruct/References", 0, (), "layer"),
+)
 _VIEW = (
     A("view.zoom_in", _("Zoom in"), "View", 0, ("Ctrl++", "Ctrl+=")),
     A("view.zoom_out", _("Zoom out"), "View", 0, ("Ctrl+-",)),
@@ -136,14 +162,14 @@ _VIEW = (
 _WINDOW = (
     A("window.minimize", _("Minimize"), "Window", 0, (), "always"),
     A("window.zoom", _("Zoom window"), "Window", 0, (), "always"),
-    A("window.models", _("Models…"), "Window", 1, (), "always"),
+    A("models.show", _("Models…"), "Window", 1, (), "always"),
     A("help.samples", _("Sample projects…"), "Help", 0, (), "always"),
     A("help.shortcuts", _("Keyboard shortcuts…"), "Help", 0, (), "always"),
     A("help.logs", _("Show log files"), "Help", 0, (), "always"),
     A("help.about", _("About ACE Desktop"), "Help", 1, (), "always", role="about"),
 )
 
-ACTIONS: tuple[ActionKind, ...] = _FILE + _EDIT + _IMAGE + _LAYER + _SELECT + _MASK + _VIEW + _WINDOW
+ACTIONS: tuple[ActionKind, ...] = _FILE + _EDIT + _IMAGE + _LAYER + _SELECT + _MASK + _INSTRUCT + _VIEW + _WINDOW
 
 TOOLBAR: tuple[str, ...] = ("file.open", "", "edit.undo", "edit.redo", "<", "edit.palette", "file.export")
 """Actions of the toolbar; "" is a space, "<" pushes what follows to the right."""
@@ -160,12 +186,14 @@ LAYER_BUTTONS: tuple[str, ...] = (
 LAYER_MENU: tuple[str, ...] = (
     "layer.rename", "layer.duplicate", "layer.delete", "", "layer.visible", "layer.locked", "", "layer.group",
     "layer.ungroup", "layer.merge_down", "", "layer.mask_add", "layer.mask_paint", "layer.mask_enabled",
-    "layer.mask_invert", "layer.mask_delete", "", "select.from_layer", "mask.from_layer",
+    "layer.mask_invert", "layer.mask_delete", "", "select.from_layer", "mask.from_layer", "",
+    "instruct.edit_again", "instruct.more_like", "instruct.repeat", "instruct.rerun",
 )  # fmt: skip
 
 CANVAS_MENU: tuple[str, ...] = (
     "edit.cut", "edit.copy", "edit.paste", "", "select.all", "select.none", "select.invert", "",
-    "mask.from_selection", "mask.clear", "mask.invert", "", "view.fit", "view.actual_size",
+    "mask.from_selection", "mask.clear", "mask.invert", "", "instruct.run", "instruct.frame", "", "view.fit",
+    "view.actual_size",
 )  # fmt: skip
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from .document.state import GroupLayer, Layer, RasterLayer, State
 from .document.tree import editable, find, siblings
 from .session import Session
 from .translation import marked as _
+
+if TYPE_CHECKING:
+    from .editing import Editing
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,7 @@ class Situation:
     session: Session | None
     clipboard: bool = False
     recent: bool = False
+    editing: Editing | None = None
 
     @property
     def state(self) -> State | None:
@@ -85,6 +90,20 @@ def _selection(now: Situation) -> bool:
     return now.state is not None and now.state.selection is not None
 
 
+def _jobs(now: Situation, *phases: str) -> bool:
+    return now.editing is not None and any(job.phase in phases for job in now.editing.jobs)
+
+
+def _failed(now: Situation) -> bool:
+    last = now.editing.jobs[-1:] if now.editing is not None else ()
+    return bool(last) and last[0].phase in ("failed", "interrupted", "cancelled")
+
+
+def _edited(now: Situation) -> bool:
+    """Tell whether an edit made the layer: its result's id stands in what is kept with the layer."""
+    return now.layer is not None and "result" in now.layer.extra
+
+
 C = Condition
 CONDITIONS: Mapping[str, Condition] = MappingProxyType(
     {
@@ -128,5 +147,27 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         ),
         "selection": C(_selection, _("Select something first.")),
         "edit_mask": C(_edit_mask, _("Paint a mask first.")),
+        "pasteable": C(
+            lambda now: now.session is not None and now.clipboard, _("Open a picture and copy another one first.")
+        ),
+        "runnable": C(
+            lambda now: now.editing is not None and now.editing.can_run,
+            _("Something is missing; the Instruct panel says what."),
+        ),
+        "working": C(lambda now: _jobs(now, "running", "waiting"), _("No edit of this picture is on its way.")),
+        "failed": C(_failed, _("No edit of this picture has failed.")),
+        "words": C(
+            lambda now: now.editing is not None and bool(now.editing.settings.instruction.strip()),
+            _("Say what should happen first."),
+        ),
+        "task_set": C(
+            lambda now: now.editing is not None and now.editing.settings.task is not None,
+            _("The kind of edit is read from the situation already."),
+        ),
+        "framed": C(
+            lambda now: now.editing is not None and now.editing.settings.region is not None,
+            _("The model chooses what it sees already."),
+        ),
+        "edited_layer": C(_edited, _("Choose a layer that an edit made.")),
     }
 )

@@ -19,6 +19,8 @@ from .background import Background
 from .document.errors import DocumentError
 from .icons import app_icon
 from .installer import Installer
+from .installing import adopt_model
+from .job_news import JobNews
 from .main_window import MainWindow
 from .models import Models
 from .places import Places, resources
@@ -29,9 +31,13 @@ from .theme import Theme
 from .translation import Language, tr
 
 if TYPE_CHECKING:
+    from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
+    from .document.results import ResultStores
     from .document.state import State
+    from .editing import Editing
+    from .engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +91,10 @@ class Desktop(QObject):
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
         self.attention = Attention(application, self)
+        self._engine: Engine | None = None
+        self._results: ResultStores | None = None
+        self._arrivals: Arrivals | None = None
+        self.attention.wanted = self.kept.value.notify
         self.windows: list[MainWindow] = []
         self._quitting = False
         self._dragged = tempfile.TemporaryDirectory(prefix="ace-desktop-")
@@ -142,6 +152,39 @@ class Desktop(QObject):
         """End an attempt to quit."""
         self._quitting = False
 
+    # Edits
+
+    @property
+    def engine(self) -> Engine:
+        """What carries edits out. It is begun when it is asked for first, not before the first window is there."""
+        if self._engine is None:
+            from .engine.engine import Engine
+
+            kept = self.kept.value
+            limit = kept.memory_limit or None
+            self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+            JobNews(self._engine, self.attention, self._to_front, self._engine)
+        return self._engine
+
+    @property
+    def results(self) -> ResultStores:
+        """The results of all projects."""
+        if self._results is None:
+            from .document.results import ResultStores
+
+            self._results = ResultStores(self.places.data / "results")
+        return self._results
+
+    def edit(self, session: Session) -> Editing:
+        """Make the edit of a document that is shown; it goes with the session."""
+        from .arrivals import Arrivals
+        from .editing import Editing
+
+        if self._arrivals is None:
+            self._arrivals = Arrivals(self.engine, self.results, self.background, self)
+        adopt_model(session, self.models.chosen)
+        return Editing(session, self._arrivals, self.background, self.models.find, session)
+
     # Files
 
     def open(self, path: Path, window: MainWindow | None = None) -> None:
@@ -164,10 +207,12 @@ class Desktop(QObject):
         warnings: list[str] = []
         teller.status.say(tr("Opening {name}…", name=path.name))
 
-        def work() -> State:
-            from .document.opening import open_document
+        results = self.results
 
-            return open_document(path, warnings.append)
+        def work() -> State:
+            from .document.projects import open_project
+
+            return open_project(path, results, warnings.append)
 
         def read(state: State) -> None:
             teller.status.message.clear()
@@ -176,6 +221,18 @@ class Desktop(QObject):
                 (self.active_window() or teller).message.say(said(warning), "\n".join(warnings))
 
         self.background.run(work, read, teller.fail, teller)
+
+    def open_sample(self, name: str, window: MainWindow) -> None:
+        """Open a sample project, unsaved and without a file of its own."""
+        from .samples import SAMPLES, sample_state
+
+        sample = next(sample for sample in SAMPLES if sample.name == name)
+        words = tr(sample.words)
+
+        def done(state: State) -> None:
+            self.show(Session(state), window)
+
+        self.background.run(lambda: sample_state(sample, words), done, window.fail, window)
 
     def recover(self, item: Recoverable) -> None:
         """Bring back a document that was open when the program ended unexpectedly."""
@@ -232,6 +289,11 @@ class Desktop(QObject):
         data = QGuiApplication.clipboard().mimeData()
         return bool(data and data.hasImage())
 
+    def _to_front(self) -> None:
+        if (window := self.active_window()) is not None:
+            window.activateWindow()
+            window.raise_()
+
     def _installer_environment(self) -> dict[str, str]:
         return {"ACE_MODELS": str(self.models.folder)}
 
@@ -279,9 +341,15 @@ class Desktop(QObject):
             self.theme.use(now.theme)
         if now.language != before.language:
             self.language.use(now.language)
+        engine = (now.memory_limit, now.idle_minutes)
+        if self._engine is not None and engine != (before.memory_limit, before.idle_minutes):
+            self._engine.change(memory_limit=now.memory_limit or None, idle_minutes=now.idle_minutes)
+        self.attention.wanted = now.notify
 
     def close(self) -> None:
         """End everything that runs; windows are closed before."""
+        if self._engine is not None:
+            self._engine.close()
         self.installer.close()
         self.attention.close()
         self.autosave.close()

@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
 
-from mlx_model.request import Box, Picture
+from mlx_model.request import Box, Picture, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 
+from .arrivals import Arrivals
 from .background import Background
-from .document.edit import EditSettings
-from .document.references import BoardReference
+from .document.edit import (
+    EditSettings,
+    has_picture,
+    inferred_task,
+    mask_box,
+    project_of,
+    settings_of,
+    with_project,
+    with_settings,
+)
+from .document.geometry import Rect
+from .document.references import BoardReference, references_of
+from .document.result_layers import accept, accept_again, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem
+from .document.snapshot import Problem, Snapshot, asked_of, frame_of, problems, snapshot
+from .document.state import State, new_id, walk
+from .edit_again import again_in, exactly, more, rerun_snapshot
+from .engine.jobs import Job, JobStatus, Phase
+from .result_images import clip_of, image_of_patch, image_of_preview
 from .session import Session
+from .slow_steps import do_when_still
+from .stale_layers import StaleLayers
+from .translation import marked as _
 
-if TYPE_CHECKING:
-    from .engine.engine import Engine  # pyright: ignore[reportMissingImports]
-    from .engine.jobs import JobStatus  # pyright: ignore[reportMissingImports]
-
-Models: TypeAlias = Callable[[str], "tuple[Path, ModelConfig] | None"]
+Models: TypeAlias = Callable[[str], tuple[Path, ModelConfig] | None]
 """Gives a model's folder and config by its key; None where it is not installed."""
+
+SEEDS: Final = 2**32
+"""Seeds are rolled below this."""
+_IMAGES: Final = 8
+"""Results whose images are kept for comparing."""
+_UNDER_WAY: Final = (Phase.waiting, Phase.running)
+
+STEPS: Mapping[str, str] = {
+    "instruction": _("Change instruction"),
+    "task": _("Change task"),
+    "control": _("Change control"),
+    "control_reference": _("Change control"),
+    "seed": _("Change seed"),
+    "seed_locked": _("Lock seed"),
+    "variations": _("Change variations"),
+    "model": _("Change model"),
+    "region": _("Move frame"),
+}
+"""What a step of undo that sets a field is called; others are "Change edit settings"."""
 
 
 class Editing(QObject):
     """The edit of one session. All calls return at once and belong to the GUI thread; slow work runs in threads."""
 
     changed = Signal()
-    """Settings, references, the inferred task or the problems."""
+    """Settings, references, the inferred task, the frame or the problems."""
     results_changed = Signal()
     jobs_changed = Signal()
     """A job of this document, or its progress."""
@@ -47,135 +86,357 @@ class Editing(QObject):
     def __init__(
         self,
         session: Session,
-        engine: Engine,  # pyright: ignore[reportUnknownParameterType]
-        results: ResultStore,
+        arrivals: Arrivals,
         background: Background,
         models: Models,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.session, self.engine, self.results = session, engine, results
+        self.session, self.engine = session, arrivals.engine
         self._background, self._models = background, models
+        self._document = project_of(session.state) or new_id()
+        self.results: ResultStore = arrivals.stores.of(self._document)
+        self._asked: tuple[State, ModelConfig | None, tuple[Problem, ...]] | None = None
+        self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
+        self._boxes: dict[str, Box | None] = {}
+        self._clips: dict[str, NDArray[np.uint8] | None] = {}
+        self._reruns: dict[str, str] = {}
+        self._images: dict[str, QImage] = {}
+        self._compared: str | None = None
+        self._wipe: float | None = None
+        self._previewed = ""
+        self._stale = StaleLayers(session, background, self)
+        self._stale.changed.connect(self.stale_changed)
+        self._stale.failed.connect(self.failed)
+        session.amend(self.named(session.state))
+        session.changed.connect(self._state_changed)
+        self.engine.jobs_changed.connect(self._jobs_changed)
+        self.engine.progressed.connect(self._progressed)
+        arrivals.arrived.connect(self._arrived)
+        arrivals.failed.connect(lambda document, error: document == self._document and self.failed.emit(error))
+        arrivals.tidied.connect(lambda document, sentence: document == self._document and self.said.emit(sentence))
+        background.run(self.results.load, self._loaded, self.failed.emit, self)
 
     # Settings
 
     @property
     def document(self) -> str:
         """The project's id."""
-        raise NotImplementedError
+        return self._document
+
+    def named(self, state: State) -> State:
+        """Give a state of this document with the project's id, under which its results are found."""
+        return state if project_of(state) else with_project(state, self._document)
 
     @property
     def settings(self) -> EditSettings:
         """What is set now."""
-        raise NotImplementedError
+        return settings_of(self.session.state)
 
     def change(self, **values: Any) -> None:
-        """Set fields of `EditSettings`; changes of the same field in a row are one undo step."""
-        raise NotImplementedError
+        """Set fields of `EditSettings`; changes of the same fields in a row are one undo step."""
+        state = self.session.state
+        after = with_settings(state, replace(settings_of(state), **values))
+        if after is not state:
+            label = STEPS.get(next(iter(values)), "") if len(values) == 1 else ""
+            self.session.do(label or "Change edit settings", after, ("edit", *sorted(values)), [])
 
     @property
     def references(self) -> tuple[BoardReference, ...]:
         """The references on the board."""
-        raise NotImplementedError
+        return references_of(self.session.state)
 
     @property
     def task(self) -> str:
         """The task that is set or inferred: a key of TASKS."""
-        raise NotImplementedError
+        return inferred_task(self.session.state)
 
     @property
     def config(self) -> ModelConfig | None:
         """The config of the model that is set; None where it is not installed."""
-        raise NotImplementedError
+        found = self._models(self.settings.model)
+        return None if found is None else found[1]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What stands in the way, in the order of the controls."""
-        raise NotImplementedError
+        state, found = self.session.state, self._models(self.settings.model)
+        folder, config = (None, None) if found is None else found
+        if self._asked is None or self._asked[0] is not state or self._asked[1] is not config:
+            self._asked = state, config, problems(state, config, folder)
+        return self._asked[2]
 
     @property
     def can_run(self) -> bool:
         """Whether nothing stands in the way."""
-        raise NotImplementedError
+        return not any(problem.blocks for problem in self.problems)
 
     @property
     def frame(self) -> tuple[Box, tuple[int, int]] | None:
         """What the model will see (box in document pixels) and at what size; None where it cannot be said."""
-        raise NotImplementedError
+        state, config = self.session.state, self.config
+        if config is None:
+            return None
+        if self._seen is None or self._seen[0] is not state or self._seen[1] is not config:
+            try:
+                self._seen = state, config, frame_of(state, config)
+            except RequestError:
+                self._seen = state, config, None
+        return self._seen[2]
 
     @property
     def expected_seconds(self) -> float | None:
         """How long a run will take on this machine; None while nothing is known."""
-        raise NotImplementedError
+        state, config = self.session.state, self.config
+        if config is None:
+            return None
+        asked, box = asked_of(state), mask_box(state)
+        used = [
+            reference
+            for reference in references_of(state)
+            if any(r.picture == reference.id for r in asked.references)
+        ]
+        sizes = [(r.width, r.height) if r.crop is None else r.crop[2:] for r in used]
+        size = (state.width, state.height) if asked.picture is not None else None
+        extent = (box.x, box.y, box.width, box.height) if asked.mask is not None else None
+        one = self.engine.expected_seconds(asked, size, config, extent, sizes)
+        return None if one is None else one * self.settings.variations
 
     # Runs
 
     def run(self) -> None:
         """Put the edit as it is now into the queue; `failed` says why where it cannot be."""
-        raise NotImplementedError
+        self.run_on_many(())
 
     def run_on_many(self, subjects: Sequence[str | Picture]) -> None:
         """Run the edit over several references (by id) or pictures, as one job."""
-        raise NotImplementedError
+        state, found = self.session.state, self._models(self.settings.model)
+        blocking = [problem for problem in self.problems if problem.blocks]
+        if found is None or (blocking and not subjects):
+            self.failed.emit(RequestError(blocking[0].sentence))
+            return
+        folder, config = found
+        named = self.named(state)
+        self._submit(lambda: snapshot(named, config, tuple(subjects)), folder)
+        if not self.settings.seed_locked:
+            self._roll()
+
+    def _submit(self, make: Callable[[], Snapshot], folder: Path, replaces: str | None = None) -> None:
+        """Make a snapshot in a thread and hand it to the engine; its result takes a layer's place if one is named."""
+
+        def work() -> tuple[Snapshot, NDArray[np.uint8] | None]:
+            made = make()
+            return made, clip_of(made)
+
+        def done(answer: tuple[Snapshot, NDArray[np.uint8] | None]) -> None:
+            made, clip = answer
+            job = Job(
+                requests=made.requests,
+                pictures=made.pictures,
+                folder=folder,
+                model=made.model,
+                title=made.title,
+                task=made.task,
+                document=self._document,
+                below=made.below,
+                parents=made.parents,
+            )
+            self._boxes[job.id], self._clips[job.id] = made.box, clip
+            if replaces is not None:
+                self._reruns[job.id] = replaces
+            self.engine.submit(job)
+
+        self._background.run(work, done, self.failed.emit, self)
+
+    def _roll(self) -> None:
+        """Take another seed for the next run; it makes no step of undo."""
+        state = self.session.state
+        if state is self.session.history.state:  # otherwise a tool is at work, which a change would end
+            settings = replace(settings_of(state), seed=secrets.randbelow(SEEDS))
+            self.session.amend(with_settings(state, settings))
 
     def cancel(self) -> None:
         """Cancel all that runs or waits for this document."""
-        raise NotImplementedError
+        for status in reversed(self.jobs):
+            if status.phase in _UNDER_WAY:
+                self.engine.cancel(status.id)
 
     @property
-    def jobs(self) -> tuple[JobStatus, ...]:  # pyright: ignore[reportUnknownParameterType]
+    def jobs(self) -> tuple[JobStatus, ...]:
         """The jobs of this document, in their order."""
-        raise NotImplementedError
+        return tuple(status for status in self.engine.jobs if status.job.document == self._document)
+
+    def _jobs_changed(self) -> None:
+        running = [status.id for status in self.jobs if status.phase is Phase.running]
+        if self._previewed and self._previewed not in running:
+            self._previewed = ""
+            self.preview.emit(None, None)
+        self.jobs_changed.emit()
+
+    def _progressed(self, job_id: str, progress: Progress) -> None:
+        status = self.engine.status(job_id)
+        if status is None or status.job.document != self._document:
+            return
+        box = self._boxes.get(job_id)
+        if progress.preview is not None and box is not None and status.phase is Phase.running:
+            self._previewed = job_id
+            clip = self._clips.get(job_id)
+            self.preview.emit(image_of_preview(progress.preview, self.session.state.profile, clip), box)
+        self.jobs_changed.emit()
 
     # Results
 
+    def _loaded(self, _: None) -> None:
+        for sentence in self.results.troubles:
+            self.said.emit(sentence)
+        self.results_changed.emit()
+
+    def _arrived(self, document: str, _result: Result) -> None:
+        if document == self._document:
+            self.results_changed.emit()
+
     def compare(self, result_id: str | None, wipe: float | None = None) -> None:
         """Show a result over the canvas without changing the document; None ends it."""
-        raise NotImplementedError
+        self._compared, self._wipe = result_id, wipe
+        result = None if result_id is None else self.results.get(result_id)
+        if result_id is None or result is None:
+            self._compared = None
+            self.compared.emit(None, None, None)
+            return
+        if result_id in self._images:
+            self.compared.emit(self._images[result_id], result.box, wipe)
+            return
+        profile = self.session.state.profile
+
+        def done(image: QImage) -> None:
+            self._images[result_id] = image
+            while len(self._images) > _IMAGES:
+                del self._images[next(iter(self._images))]
+            if self._compared == result_id:
+                self.compared.emit(image, result.box, self._wipe)
+
+        def failed(error: Exception) -> None:
+            self.results_changed.emit()
+            self.failed.emit(error)
+
+        self._background.run(lambda: image_of_patch(self.results.patch(result_id), profile), done, failed, self)
 
     def accept(self, result_id: str) -> None:
-        """Make a result a layer, as one undo step."""
-        raise NotImplementedError
+        """Make a result a layer, as one undo step; where its layer was run again it takes that one's place."""
+        result = self.results.get(result_id)
+        if result is None:
+            return
+        layer_id = self._reruns.get(result.run)
+
+        def change(state: State) -> State:
+            patch = self.results.patch(result_id)
+            if layer_id is not None and any(layer.id == layer_id for layer in walk(state.layers)):
+                return accept_again(state, layer_id, result, patch)
+            return accept(state, result, patch)
+
+        def done() -> None:
+            self.results.accept(result_id)
+            self._marked()
+
+        self._do(_("Accept result"), change, done)
 
     def star(self, result_id: str, on: bool = True) -> None:
         """Mark a result as good, or no longer."""
-        raise NotImplementedError
+        self.results.star(result_id, on)
+        self._marked()
 
     def reject(self, result_id: str, on: bool = True) -> None:
         """Mark a result as bad, or no longer."""
-        raise NotImplementedError
+        self.results.reject(result_id, on)
+        self._marked()
 
     def delete(self, result_id: str) -> None:
         """Take a result away; `restore` brings it back."""
-        raise NotImplementedError
+        self.results.delete(result_id)
+        self._marked()
 
     def restore(self, result_id: str) -> None:
         """Bring a deleted result back."""
-        raise NotImplementedError
+        self.results.restore(result_id)
+        self._marked()
+
+    def _marked(self) -> None:
+        self._background.run(self.results.flush, lambda _: None, self.failed.emit, self)
+        self.results_changed.emit()
 
     def more_like(self, result_id: str) -> None:
         """Run a result's request again on what it was made of, with other seeds."""
-        raise NotImplementedError
+        number = self.settings.variations
+        seeds = tuple(secrets.randbelow(SEEDS) for _number in range(number))
+        self._again(result_id, lambda result: more(self.results, result, seeds))
 
     def same_seed(self, result_id: str) -> None:
         """Set a result's request and lock its seed, for other words."""
-        raise NotImplementedError
+        result = self.results.get(result_id)
+        if result is not None:
+            self._do(_("Same seed"), lambda state: again_in(state, self.results, result, locked=True))
 
     # Layers
 
     def edit_again(self, layer_id: str) -> None:
         """Set the request of a result's layer, restore its mask and hide it: ready to be changed and run."""
-        raise NotImplementedError
+        result = self._result_of(layer_id)
+        if result is not None:
+            self._do(_("Edit again"), lambda state: again_in(state, self.results, result, layer_id=layer_id))
 
     def repeat_exactly(self, layer_id: str) -> None:
         """Run a layer's request once more on what it was made of: the same pixels."""
-        raise NotImplementedError
+        result = self._result_of(layer_id)
+        if result is not None:
+            self._again(result.id, lambda result: exactly(self.results, result))
 
     def rerun(self, layer_id: str) -> None:
         """Run a layer's request on what lies below it now; the result takes the place of its pixels when accepted."""
-        raise NotImplementedError
+        result, state = self._result_of(layer_id), self.session.state
+        if result is None:
+            return
+        found = self._found(result)
+        if found is not None:
+            folder, config = found
+            self._submit(lambda: rerun_snapshot(state, layer_id, self.results, result, config), folder, layer_id)
 
     @property
     def stale(self) -> frozenset[str]:
         """The ids of the layers whose request was made of something that has changed since."""
-        raise NotImplementedError
+        return self._stale.ids
+
+    def _result_of(self, layer_id: str) -> Result | None:
+        layer = next((layer for layer in walk(self.session.state.layers) if layer.id == layer_id), None)
+        result_id = None if layer is None else result_of_layer(layer)
+        result = None if result_id is None else self.results.get(result_id)
+        if result is None:
+            self.failed.emit(RequestError("the result of this layer is no longer in the results; run the edit anew"))
+        return result
+
+    def _again(self, result_id: str, make: Callable[[Result], Snapshot]) -> None:
+        result = self.results.get(result_id)
+        found = None if result is None else self._found(result)
+        if result is not None and found is not None:
+            self._submit(lambda: make(result), found[0])
+
+    def _found(self, result: Result) -> tuple[Path, ModelConfig] | None:
+        found = self._models(result.model)
+        if found is None:
+            self.failed.emit(RequestError(f"the model {result.model} is not installed; install it to run this again"))
+        return found
+
+    def _do(self, label: str, change: Callable[[State], State], done: Callable[[], None] | None = None) -> None:
+        do_when_still(self.session, self._background, label, change, self.failed.emit, done)
+
+    def _state_changed(self, _rects: list[Rect], before: State) -> None:
+        state = self.session.state
+        if state.profile != before.profile:
+            self._images.clear()
+        if (
+            state.settings is not before.settings
+            or state.edit_mask is not before.edit_mask
+            or state.attachments is not before.attachments
+            or state.frame != before.frame
+            or has_picture(state) != has_picture(before)
+        ):
+            self.changed.emit()

@@ -10,10 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import plistlib
 import re
+import runpy
 import sys
 from multiprocessing import resource_tracker, spawn
 from pathlib import Path
 
+ACE = "--ace"
+"""What follows it are the arguments of the `ace` command, which a frozen program brings with it."""
 _TRACKER = re.compile(r"from multiprocessing\.resource_tracker import main;\s*main\((\d+)\)")
 
 
@@ -27,6 +30,9 @@ def begin_process() -> None:
         sys.frozen = True  # pyright: ignore[reportAttributeAccessIssue]  what `multiprocessing` asks for
         sys.executable = str(executable)
         multiprocessing.set_executable(sys.executable)
+    if sys.argv[1:2] == [ACE]:
+        sys.argv = ["ace", *sys.argv[2:]]
+        runpy.run_module("mlx_model.cli", run_name="__main__")  # which ends the process
     if not getattr(sys, "frozen", False):
         return
     tracked = tracker_of(sys.argv)

@@ -8,26 +8,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+
+from .frozen import ACE
 
 _CLOSING_MS = 1500
 _KEPT_ERRORS = 4000  # characters
 
 
 def ace_command() -> tuple[str, ...]:
-    """Give the words that start ``ace``: this interpreter, or the one beside a frozen program."""
+    """Give the words that start ``ace``: this interpreter and its module, or a frozen program itself."""
     if getattr(sys, "frozen", False):
-        return (str(Path(sys.executable).with_name("ace")),)
+        return (sys.executable, ACE)
     return (sys.executable, "-m", "mlx_model.cli")
 
 
 class InstallProcess(QObject):
     """A process that is started at once and bound to this one: it ends, keeping what is done, when this one ends."""
 
-    event = Signal(dict)
+    told = Signal(dict)
     """A line of JSON, as docs/models.md has them."""
     ended = Signal(int, str)
     """Exit code (-1: killed or not startable) and the last of what it wrote to standard error."""
@@ -89,7 +90,7 @@ class InstallProcess(QObject):
             except ValueError:
                 continue
             if isinstance(found, dict) and isinstance(found.get("event"), str):
-                self.event.emit(found)
+                self.told.emit(found)
 
     def _read_errors(self) -> None:
         text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")

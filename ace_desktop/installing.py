@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .installer import Phase, Transfer
@@ -11,6 +12,7 @@ from .translation import tr
 
 if TYPE_CHECKING:
     from .desktop import Desktop
+    from .session import Session
 
 _SOURCE = "download"
 
@@ -26,11 +28,14 @@ def follow_installer(desktop: Desktop) -> None:
 
     def ended(transfer: Transfer) -> None:
         families = () if models.shelf is None else models.shelf.families
-        title = transfer_title(transfer, model_title(transfer.model, families))
-        sentence = transfer_caption(transfer)
+        name = model_title(transfer.model, families)
+        title, sentence = transfer_title(transfer, name), transfer_caption(transfer, name)
         ready = transfer.phase is Phase.DONE and transfer.what in ("install", "import")
         if ready:
             models.choose(transfer.model)
+            for window in desktop.windows:
+                if window.session is not None:
+                    switch_over(window.session, transfer.model)
         elif transfer.phase is Phase.DONE and transfer.what == "remove" and transfer.model == models.chosen:
             models.choose(BUILT_IN)
         models.look()
@@ -47,6 +52,24 @@ def follow_installer(desktop: Desktop) -> None:
 
     installer.changed.connect(progress)
     installer.ended.connect(ended)
+
+
+def adopt_model(session: Session, name: str) -> None:
+    """Let a document in which no edit was ever set be edited with this model; makes no step of undo."""
+    from .document.edit import SETTINGS, settings_of, with_settings
+
+    state = session.state
+    if SETTINGS not in state.settings and name != BUILT_IN:
+        session.amend(with_settings(state, replace(settings_of(state), model=name)))
+
+
+def switch_over(session: Session, name: str) -> None:
+    """Let an open document that is edited with the built-in model be edited with a full one from now on."""
+    from .document.edit import settings_of, with_settings
+
+    settings = settings_of(session.state)
+    if settings.model == BUILT_IN:
+        session.amend(with_settings(session.state, replace(settings, model=name)))
 
 
 def begin_with_models(desktop: Desktop) -> None:

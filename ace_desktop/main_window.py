@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QSplitter, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from . import menus
 from .actions import CANVAS_MENU
@@ -18,26 +27,30 @@ from .commands import CHECKED, COMMANDS
 from .commands.file import ask_to_close
 from .commands.mask import load_mask
 from .conditions import CONDITIONS, Situation
-from .panels.controls import Section
-from .panels.layers import LayersPanel
+from .panels.inspector import WIDTHS as INSPECTOR
+from .panels.inspector import Inspector
 from .panels.mask_picture import mask_as_picture
 from .panels.message_bar import MessageBar
 from .panels.status import Status
 from .panels.tool_column import PREFIX, ToolColumn, tool_actions
 from .panels.tool_options import COLOUR_PLACE, PAINT_PLACE, OptionValues, ToolOptions
+from .panels.welcome import Welcome
 from .reporting import explain
 from .session import Session
 from .settings import Settings
-from .translation import marked, tr
+from .translation import tr
 
 if TYPE_CHECKING:
     from .desktop import Desktop
     from .document.openraster_write import Saved
     from .document.state import State
+    from .document_panels import DocumentPanels
+    from .editing import Editing
+    from .panels.instruct import InstructPanel
+    from .panels.layers import LayersPanel
+    from .panels.reference_board import ReferenceBoard
 
-INSPECTOR = (280, 340)
 TOOLBAR_HEIGHT = 40
-LAYERS = marked("Layers")
 
 
 class MainWindow(QMainWindow):
@@ -50,7 +63,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.desktop = desktop
         self.session: Session | None = None
-        self.layers: LayersPanel | None = None
+        self.panels: DocumentPanels | None = None
         self.last_save: Saved | None = None
         self.saving = False
         self.closing = False
@@ -63,12 +76,15 @@ class MainWindow(QMainWindow):
         self.actions_by_id = menus.make_actions(self, self.kinds, self.run, chosen)
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
+        self.welcome = Welcome(self.actions_by_id, self)
+        self.welcome.sample_wanted.connect(lambda name: desktop.open_sample(name, self))
+        self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
+        self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
         self.status = Status(self)
         self.options = ToolOptions(self)
         self.tools = ToolColumn(self.actions_by_id, [kind for kind in self.kinds if kind.id.startswith(PREFIX)], self)
-        self.inspector = QWidget(self)
-        self._layers_section: Section | None = None
+        self.inspector = Inspector(desktop.kept, self)
         self._toolbar = QToolBar(self)
         self.menus: dict[str, QMenu] = {}
         self._lay_out()
@@ -92,19 +108,14 @@ class MainWindow(QMainWindow):
         if not menus.is_mac():
             self._toolbar.setFixedHeight(TOOLBAR_HEIGHT)
         self.addToolBar(self._toolbar)
-        self.inspector.setObjectName("inspector")
-        self.inspector.setMinimumWidth(INSPECTOR[0])
-        self.inspector.setMaximumWidth(INSPECTOR[1])
-        self._inspector_column = QVBoxLayout(self.inspector)
-        self._inspector_column.setContentsMargins(1, 4, 0, 0)
-        self._inspector_column.setSpacing(0)
-        self._inspector_column.addStretch(1)
         middle = QWidget(self)
-        column = QVBoxLayout(middle)
+        self._middle = column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.message)
-        column.addWidget(self.view, 1)
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self.welcome)
+        column.addWidget(self._stack, 1)
         column.addWidget(self.status)
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self._splitter.setHandleWidth(1)
@@ -124,7 +135,7 @@ class MainWindow(QMainWindow):
         outer.addWidget(self.options)
         outer.addLayout(row, 1)
         self.setCentralWidget(self._whole)
-        for part in (self.tools, self.options, self.status, self.inspector):
+        for part in (self.tools, self.options, self.status):
             part.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.resize(1280, 832)
 
@@ -140,6 +151,7 @@ class MainWindow(QMainWindow):
         kept, theme = self.desktop.kept, self.desktop.theme
         kept.changed.connect(self._settings_changed)
         theme.changed.connect(self.update)
+        self.desktop.models.changed.connect(self._models_changed)
         self.view.zoom_changed.connect(self.status.show_zoom)
         self.view.pointer_moved.connect(self.status.show_position)
         self.view.message.connect(self.status.say)
@@ -159,7 +171,10 @@ class MainWindow(QMainWindow):
         self.paint_on_mask(False)
         self.last_save = None
         self.view.set_session(session)
-        self._show_layers()
+        self._show_panels()
+        self._stack.setCurrentWidget(self.welcome if session is None else self.view)
+        if session is None:
+            self.welcome.draw_samples()
         if session is not None:
             session.setParent(self)
             session.history_changed.connect(self._refresh.start)
@@ -174,39 +189,39 @@ class MainWindow(QMainWindow):
         self._title()
         self.refresh()
 
-    def _show_layers(self) -> None:
-        if self._layers_section is not None:
-            self._inspector_column.removeWidget(self._layers_section)
-            self._layers_section.hide()
-            self._layers_section.deleteLater()
-            self._layers_section = self.layers = None
-        self.inspector.setVisible(self.session is not None and not self.canvas_only)
-        self.tools.setVisible(self.session is not None and not self.canvas_only)
-        self.status.setVisible(self.session is not None and not self.canvas_only)
-        if self.session is None:
-            return
-        self.layers = LayersPanel(
-            self.session, self.actions_by_id, self.desktop.background, lambda: self.paints_mask, self
-        )
-        self.layers.paint_on_mask.connect(self.paint_on_mask)
-        self.layers.show_mask_alone.connect(lambda: self.show_mask_alone(not self.mask_alone))
-        self.layers.carry_files(self.desktop.layer_file(self))
-        self._layers_section = Section(LAYERS, self.layers, self)
-        self._layers_section.set_open(LAYERS not in self.desktop.kept.value.collapsed)
-        self._layers_section.folded.connect(self._keep_folded)
-        self._inspector_column.insertWidget(0, self._layers_section)
-        self._stretch_sections()
+    def _show_panels(self) -> None:
+        """Show the panels of the document that is here now, which go with it."""
+        if self.panels is not None:
+            self.panels.close()
+            self.panels = None
+        shown = self.session is not None and not self.canvas_only
+        for part in (self.inspector, self.tools, self.status):
+            part.setVisible(shown)
+        if self.session is not None:
+            from .document_panels import DocumentPanels  # not before there is a document: OpenCV comes with it
 
-    def _keep_folded(self, folded: bool) -> None:
-        others = [name for name in self.desktop.kept.value.collapsed if name != LAYERS]
-        self.desktop.kept.change(collapsed=(*others, LAYERS) if folded else tuple(others))
-        self._stretch_sections()
+            self.panels = DocumentPanels(self, self.session)
+            self._middle.insertWidget(self._middle.indexOf(self.status), self.panels.filmstrip)
 
-    def _stretch_sections(self) -> None:
-        """Give the room to the section that is open; to nothing where none is."""
-        opened = self._layers_section is not None and self._layers_section.opened
-        self._inspector_column.setStretch(0, 1 if opened else 0)
-        self._inspector_column.setStretch(1, 0 if opened else 1)
+    @property
+    def editing(self) -> Editing | None:
+        """The edit of the document that is here."""
+        return self.panels.editing if self.panels else None
+
+    @property
+    def instruct(self) -> InstructPanel | None:
+        """The Instruct panel; there with a document."""
+        return self.panels.instruct if self.panels else None
+
+    @property
+    def board(self) -> ReferenceBoard | None:
+        """The reference board; there with a document."""
+        return self.panels.board if self.panels else None
+
+    @property
+    def layers(self) -> LayersPanel | None:
+        """The layers panel; there with a document."""
+        return self.panels.layers if self.panels else None
 
     def _state_changed(self) -> None:
         self.show_mask_alone(False)
@@ -230,8 +245,7 @@ class MainWindow(QMainWindow):
     def refresh(self) -> None:
         """Enable, check and name the actions as the document now is."""
         session = self.session
-        now = Situation(session, self.desktop.clipboard_has_picture(), bool(self.desktop.kept.value.recent))
-        menus.enable_actions(self.actions_by_id, self.kinds, now)
+        menus.enable_actions(self.actions_by_id, self.kinds, self._situation())
         for name, checked in CHECKED.items():
             self.actions_by_id[name].setChecked(checked(self))
         history = session.history if session else None
@@ -243,9 +257,16 @@ class MainWindow(QMainWindow):
     def reason(self, action_id: str) -> str:
         """Say why an action cannot be used now; empty where it can."""
         kind = next(kind for kind in self.kinds if kind.id == action_id)
-        now = Situation(self.session, self.desktop.clipboard_has_picture(), bool(self.desktop.kept.value.recent))
         condition = CONDITIONS[kind.enabled]
-        return "" if condition.holds(now) else tr(condition.reason)
+        return "" if condition.holds(self._situation()) else tr(condition.reason)
+
+    def _situation(self) -> Situation:
+        kept = self.desktop.kept.value
+        return Situation(self.session, self.desktop.clipboard_has_picture(), bool(kept.recent), self.editing)
+
+    def refresh_soon(self) -> None:
+        """Refresh the actions when what is going on now is over."""
+        self._refresh.start()
 
     # What it does
 
@@ -343,10 +364,11 @@ class MainWindow(QMainWindow):
         if not menus.is_mac():
             self.menuBar().setHidden(wanted)
         shown = not wanted and self.session is not None
-        for part in (self.tools, self.inspector):
+        for part in (self.tools, self.inspector, self.status):
             part.setVisible(shown)
-        self.status.setVisible(shown)
         self.options.setVisible(shown and bool(self.options.fields))
+        if self.panels is not None:
+            self.panels.follow_settings()
 
     def command_menu(self) -> QMenu:
         """Make the canvas's context menu."""
@@ -358,32 +380,13 @@ class MainWindow(QMainWindow):
             self.command_menu().popup(event.globalPos())
 
     def _list_recent(self) -> None:
-        menu = self.menus["File/Open recent"]
         last = self.actions_by_id["file.clear_recent"]
-        for action in menu.actions():
-            if action is not last:
-                menu.removeAction(action)
-                action.deleteLater()
-        for name in self.desktop.kept.value.recent:
-            action = QAction(Path(name).name, menu)
-            action.setToolTip(name)
-            action.triggered.connect(partial(self._open_recent, Path(name)))
-            menu.insertAction(last, action)
-        menu.insertSeparator(last)
+        recent = self.desktop.kept.value.recent
+        menus.list_recent(self.menus["File/Open recent"], last, recent, lambda path: self.desktop.open(path, self))
 
     def _list_masks(self) -> None:
-        self._masks_menu.clear()
-        masks = self.session.state.masks if self.session else {}
-        self._masks_menu.setEnabled(bool(masks))
-        for name in masks:
-            action = self._masks_menu.addAction(name)
-            action.triggered.connect(partial(self._load_mask, name))
-
-    def _open_recent(self, path: Path) -> None:
-        self.desktop.open(path, self)
-
-    def _load_mask(self, name: str) -> None:
-        load_mask(self, name)
+        masks = self.session.state.masks if self.session else ()
+        menus.list_masks(self._masks_menu, masks, partial(load_mask, self))
 
     # What it is told
 
@@ -394,8 +397,14 @@ class MainWindow(QMainWindow):
         if now.tool_options != before.tool_options:
             self.options.refresh()
             self.view.update()
-        if now.recent != before.recent:
+        if (now.recent, now.show_frame) != (before.recent, before.show_frame):
             self._refresh.start()
+        if now.show_frame != before.show_frame and self.panels is not None:
+            self.panels.follow_settings()
+
+    def _models_changed(self) -> None:
+        shelf = self.desktop.models.shelf
+        self.welcome.show_built_in_only(shelf is None or all(model.built_in for model in shelf.here))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the language."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -139,6 +141,28 @@ def popup(names: Iterable[str], actions: Mapping[str, QAction], parent: QWidget)
     for name in names:
         menu.addAction(actions[name]) if name else menu.addSeparator()
     return menu
+
+
+def list_recent(menu: QMenu, last: QAction, names: Iterable[str], open_file: Callable[[Path], None]) -> None:
+    """Fill the menu of recent files, before its last action."""
+    for action in menu.actions():
+        if action is not last:
+            menu.removeAction(action)
+            action.deleteLater()
+    for name in names:
+        action = QAction(Path(name).name, menu)
+        action.setToolTip(name)
+        action.triggered.connect(partial(open_file, Path(name)))
+        menu.insertAction(last, action)
+    menu.insertSeparator(last)
+
+
+def list_masks(menu: QMenu, names: Iterable[str], load: Callable[[str], None]) -> None:
+    """Fill the menu of saved masks."""
+    menu.clear()
+    for name in names:
+        menu.addAction(name).triggered.connect(partial(load, name))
+    menu.setEnabled(not menu.isEmpty())
 
 
 def conflicts(kinds: Iterable[ActionKind], chosen: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:

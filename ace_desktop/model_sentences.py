@@ -81,7 +81,7 @@ FORMS: tuple[tuple[str, str], ...] = (
     ("nothing of {0} was found in {1}; give the folder that holds its files",
      _("Nothing of {0} was found in {1}. Choose the folder that holds its files.")),
     ("{0} lacks {1}; put them there, or add --fetch-missing to fetch them",
-     _("For {0} there lacks {1}. Put it into the folder, or fetch what is missing.")),
+     _("{0} lacks {1}. Put it into the folder, or fetch what is missing.")),
     ("there is nothing at {0}; give the file or folder that holds the released files",
      _("There is nothing at {0}. Choose the folder that holds the files.")),
     ("{0} was made from {1}, which is not there any more; bring it back, or remove {2} and install it again",

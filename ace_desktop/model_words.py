@@ -18,7 +18,7 @@ NOTES: dict[str, str] = {
         "Knows simple drawn scenes: ten shapes, ten colours, drawn faces. Every task can be tried with it, at once "
         "and offline. It knows nothing of photographs."
     ),
-    "ace-plus-fft": _("One model for every task, changing pictures by words included."),
+    "ace-plus-fft": _("One model for every task, changing pictures by words included: the one to begin with."),
     "ace-plus-fill": _(
         "The best quality in painting anew, subjects and portraits. It does not change a whole picture by words, nor "
         "make one from words alone."
@@ -129,10 +129,10 @@ def transfer_title(transfer: Transfer, title: str) -> str:
             return tr(RUNNING.get(transfer.what, RUNNING["install"]), model=title)
 
 
-def transfer_caption(transfer: Transfer) -> str:
+def transfer_caption(transfer: Transfer, title: str) -> str:
     """Say how far it is, what it waits for, or what went wrong."""
     if transfer.phase is Phase.FAILED:
-        return library_said(transfer.error)
+        return library_said(transfer.error.replace(transfer.model, title) if transfer.model else transfer.error)
     if transfer.phase is Phase.DONE:
         return _outcome(transfer)
     if transfer.waiting and transfer.phase is Phase.RUNNING:

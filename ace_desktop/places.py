@@ -13,11 +13,12 @@ NAME = "ACE Desktop"
 
 @dataclass(frozen=True)
 class Places:
-    """The folders of one user: settings, autosave journals, logs."""
+    """The folders of one user: settings, autosave journals, logs, and what else is kept (jobs, results)."""
 
     settings: Path
     journals: Path
     logs: Path
+    data: Path
 
     @classmethod
     def of_user(cls) -> Places:
@@ -26,12 +27,13 @@ class Places:
             platformdirs.user_config_path(NAME, appauthor=False),
             platformdirs.user_data_path(NAME, appauthor=False) / "journals",
             platformdirs.user_log_path(NAME, appauthor=False),
+            platformdirs.user_data_path(NAME, appauthor=False),
         )
 
     @classmethod
     def under(cls, folder: Path) -> Places:
         """Keep everything in one folder."""
-        return cls(folder / "settings", folder / "journals", folder / "logs")
+        return cls(folder / "settings", folder / "journals", folder / "logs", folder / "data")
 
 
 def resources() -> Path:

@@ -29,6 +29,7 @@ from .actions import ActionKind
 from .fuzzy import score
 from .icons import icon
 from .menus import conflicts
+from .model_preferences import ModelPreferences
 from .panels.controls import PlainButton
 from .translation import LANGUAGES, tr
 from .translation import marked as _
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 THEMES = (("system", _("Like the system")), ("light", _("Light")), ("dark", _("Dark")))
 AUTOSAVE = ((2, _("Every 2 seconds")), (5, _("Every 5 seconds")), (30, _("Every 30 seconds")), (0, _("Never")))
 EXPORT_KINDS = (("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WebP"), ("tiff", "TIFF"), ("avif", "AVIF"))
-PAGES = ("general", "shortcuts")
+PAGES = ("general", "models", "shortcuts")
 
 
 class Preferences(QDialog):
-    """Two pages: general, and shortcuts."""
+    """Three pages: general, models, and shortcuts."""
 
     def __init__(self, desktop: Desktop, window: MainWindow) -> None:
         super().__init__(window)
@@ -54,7 +55,7 @@ class Preferences(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
         column.addWidget(self.tabs)
-        self.resize(560, 520)
+        self.resize(600, 520)
         self._fill()
 
     def _fill(self) -> None:
@@ -65,6 +66,8 @@ class Preferences(QDialog):
             self.tabs.removeTab(0)
         self.setWindowTitle(tr("Preferences"))
         self.tabs.addTab(self._general(), tr("General"))
+        self.models = ModelPreferences(self._desktop, self._window, self)
+        self.tabs.addTab(self.models, tr("Models"))
         self.shortcuts = ShortcutEditor(self._desktop, self._window.kinds, self)
         self.tabs.addTab(self.shortcuts, tr("Shortcuts"))
         self.tabs.setCurrentIndex(page)
@@ -98,10 +101,13 @@ class Preferences(QDialog):
         quality.setAccessibleName(tr("Quality"))
         quality.valueChanged.connect(lambda: kept.change(export_quality=quality.value()))
         form.addRow(tr("Quality"), quality)
-        recipe = QCheckBox(tr("Write how the picture was made into the file"), page)
-        recipe.setChecked(kept.value.export_recipe)
-        recipe.toggled.connect(lambda: kept.change(export_recipe=recipe.isChecked()))
-        form.addRow("", recipe)
+        strip = QCheckBox(tr("Strip prompts on export"), page)
+        strip.setChecked(not kept.value.export_recipe)
+        strip.toggled.connect(lambda: kept.change(export_recipe=not strip.isChecked()))
+        form.addRow("", strip)
+        stripped = QLabel(tr("Leaves words, seed and settings of edits out of exported pictures."), page)
+        stripped.setObjectName("caption")
+        form.addRow("", stripped)
         return page
 
     def _choice(self, choices: tuple[tuple[Any, str], ...], name: str, spoken: str) -> QComboBox:

@@ -29,8 +29,8 @@ class Settings:
     `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action. `model` is the one that new pictures
     are edited with; `models_folder` "" is the usual place; `memory_limit`, in bytes, 0 is what suits the machine;
     `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always. `instructions` were run
-    before, the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under "More"
-    is open; `show_frame`: what the model will see is shown on the canvas.
+    before, the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under
+    "More" is open; `show_frame`: what the model will see is shown on the canvas.
     """
 
     theme: str = "system"

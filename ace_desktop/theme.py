@@ -35,17 +35,18 @@ class Colours:
     on_accent: str
     warning: str
     link: str
+    on_surround: str
 
 
 DARK = Colours(
     window="#1e1e1e", panel="#2a2a2a", surround="#141414", field="#363636", hover="#383838", pressed="#444444",
     line="#3a3a3a", text="#e6e6e6", faint="#a8a8a8", disabled="#6e6e6e", accent="#0a60d0", on_accent="#ffffff",
-    warning="#ffd479", link="#6aa9ff",
+    warning="#ffd479", link="#6aa9ff", on_surround="#a8a8a8",
 )  # fmt: skip
 LIGHT = Colours(
     window="#f5f5f5", panel="#ffffff", surround="#d0d0d0", field="#f0f0f0", hover="#ececec", pressed="#dedede",
     line="#dcdcdc", text="#1f1f1f", faint="#636363", disabled="#a6a6a6", accent="#0a60d0", on_accent="#ffffff",
-    warning="#7a4a00", link="#0a58c0",
+    warning="#7a4a00", link="#0a4aa0", on_surround="#3f3f3f",
 )  # fmt: skip
 
 
@@ -173,6 +174,12 @@ QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
 #filmstrip { background: @panel; border-top: 1px solid @line; }
 #popover { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #popover #popover-title { font-weight: 600; }
+QToolButton#space, QToolButton#job { border: none; background: transparent; font-size: 11px; color: @faint;
+    padding: 2px 4px; border-radius: 4px; }
+QToolButton#space:hover, QToolButton#job:hover { background: @hover; }
+QToolButton#space:focus, QToolButton#job:focus { color: @link; }
+QToolButton#space[over="true"] { color: @warning; }
+QToolButton#flat:checked { background: @pressed; }
 QToolButton#choice { border: 1px solid transparent; border-radius: 6px; background: transparent; padding: 6px 8px;
     text-align: left; }
 QToolButton#choice:hover { background: @hover; }
@@ -183,13 +190,28 @@ QToolButton#choice:focus { border-color: @accent; }
 #palette QListView { border: none; background: @panel; outline: 0; }
 #hairline { background: @line; border: none; }
 #page { background: @window; }
+#inspector_area, #inspector_content { background: @panel; border: none; }
+#more { font-size: 11px; font-weight: 600; color: @faint; border: none; background: transparent; text-align: left;
+        padding: 0; }
+#more:hover { color: @text; }
+#more:focus { color: @accent; }
+#note { font-size: 11px; color: @faint; }
+#value:disabled { color: @faint; }
+#welcome { background: @surround; }
+#welcome #caption, #welcome QLabel { color: @on_surround; }
+QToolButton#sample { border: 1px solid transparent; border-radius: 8px; background: transparent; padding: 6px 4px;
+    color: @on_surround; }
+QToolButton#sample:hover { background: @hover; color: @text; }
+QToolButton#sample:pressed { background: @pressed; color: @text; }
+QToolButton#sample:focus { border-color: @accent; }
 #card { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #name { font-weight: 600; }
 #problem { font-size: 11px; color: @warning; }
-QPushButton#link { border: none; background: transparent; padding: 0 2px; min-height: 0; color: @link;
-    text-align: left; }
-QPushButton#link:hover { text-decoration: underline; }
-QPushButton#link:focus { text-decoration: underline; }
+QPushButton#link, QPushButton#small-link { border: none; background: transparent; padding: 0 2px; min-height: 0;
+    color: @link; text-align: left; }
+QPushButton#small-link { font-size: 11px; }
+QPushButton#link:hover, QPushButton#link:focus, QPushButton#small-link:hover, QPushButton#small-link:focus {
+    text-decoration: underline; }
 """
 
 _COMMON = """
@@ -217,7 +239,24 @@ QPushButton:default { background: @accent; color: @on_accent; border-color: @acc
 QPushButton:focus { border-color: @accent; }
 QPushButton:default:focus { border-color: @on_accent; }
 QPushButton:disabled { color: @disabled; }
+QPushButton#segment:checked { background: @pressed; border-color: @disabled; }
 QPushButton#small { min-height: 22px; padding: 0 10px; font-size: 11px; }
+QPushButton#run { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; min-height: 26px;
+    padding: 0 8px; }
+QPushButton#run:hover { background: @accent; }
+QPushButton#run:pressed { background: @accent; }
+QPushButton#run:disabled { background: @field; color: @disabled; border-color: @line; }
+QPushButton#run:focus { border-color: @on_accent; }
+QToolButton#chip { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 10px; }
+QToolButton#chip:hover { background: @hover; }
+QToolButton#chip:pressed { background: @pressed; }
+QToolButton#chip:focus { border-color: @accent; }
+QToolButton#chip::menu-indicator, QToolButton#flat::menu-indicator { image: none; width: 0; }
+#stepper { background: @field; border: 1px solid @line; border-radius: 6px; }
+#stepper:focus { border-color: @accent; }
+QPlainTextEdit#words { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 2px;
+    selection-background-color: @accent; selection-color: @on_accent; }
+QPlainTextEdit#words:focus { border-color: @accent; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QKeySequenceEdit QLineEdit { background: @field; border: 1px solid @line;
     border-radius: 6px; padding: 0 8px; min-height: 22px; selection-background-color: @accent;
     selection-color: @on_accent; }

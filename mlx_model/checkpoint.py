@@ -20,6 +20,16 @@ from mlx_model.request import EditRequest, Precision, RequestError
 
 SUFFIX: Final = ".npz"
 _FORMAT: Final = 1
+_DAMAGES: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # a zip file that says it is encrypted, or of a version to come
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _TEXTS: Final = ("request", "model", "weights", "precision")
 
 
@@ -71,7 +81,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not is_file(path):
         raise RequestError("no step of this edit was kept; run it from the beginning")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             latent, about = arrays["latent"], json.loads(arrays["about"].tobytes())
         return _checkpoint(latent, about)
     except RequestError:
@@ -80,7 +90,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise RequestError(
             f"the kept step of this edit cannot be read: {reason(error)}; run it from the beginning"
         ) from error
-    except (ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGES as error:
         raise RequestError("the kept step of this edit is damaged; run it from the beginning") from error
 
 

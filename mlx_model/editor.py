@@ -38,9 +38,9 @@ from mlx_model.request import (
     RequestError,
     UnusableNumbers,
 )
-from mlx_model.runtime import COMPUTE_TYPE, DTYPES, mx
+from mlx_model.runtime import COMPUTE_TYPE, DTYPES, ON_GPU, mx
 from mlx_model.sampling.denoise import denoise, noise
-from mlx_model.sampling.preview import preview
+from mlx_model.sampling.preview import preview, without_fill
 from mlx_model.sampling.schedule import sigmas
 from mlx_model.tasks import Recipe
 from mlx_model.text_store import TextStore
@@ -257,15 +257,16 @@ class Editor:
         try:
             settled = self._outline(asked.request, asked.pictures, asked.previews, journey.tick)
             return self._carry_out(self._job(asked, settled, resume, journey))
-        except (MemoryError, RuntimeError) as error:
+        except Exception as error:
             if not memory.is_shortage(error):
                 raise
             had, said = mx.get_active_memory(), _forgotten(error)
         self._start_afresh(self._parts.dtype)
+        had = min(self._limit, had if ON_GPU else memory.room(self._limit))
         failure = OutOfMemory(
             "the memory ran out: end other programs, or try a smaller picture"
             if settled is None
-            else memory.ran_out(self.model, settled.weights, settled.work, min(self._limit, had))
+            else memory.ran_out(self.model, settled.weights, settled.work, had)
         )
         failure.add_note(said)
         raise failure
@@ -283,6 +284,7 @@ class Editor:
         if resume is not None:
             require_same_run(resume, settled.settled, self._digest(settled.recipe), self._latent_shape(settled))
         journey.note(*fit.released.values())
+        memory.require_room(fit, self._limit)
         kept: dict[Stage, bool] = {
             "text": settled.recipe.instruction in self._texts,
             "encode": shown(settled.settled) in self._conditions,
@@ -368,8 +370,11 @@ class Editor:
 
         def on_step(done: int, latent: mx.array, clean: mx.array) -> None:
             self._offer(job, done, latent)
-            target = stages.target_of(clean, canvas)
-            journey.step(done, preview(target, self.model.preview, look) if job.asked.previews else None)
+            shown = None
+            if job.asked.previews:
+                made = preview(stages.target_of(clean, canvas), self.model.preview, look)
+                shown = without_fill(made, settled.plan.region)
+            journey.step(done, shown)
 
         resume = job.resume
         start = noise(settled.settled.seed, shape) if resume is None else mx.array(resume.latent)

@@ -25,6 +25,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+import cv2
+import numpy as np
+
 from mlx_model.conditioning.paste_back import STRIP_PIXELS
 from mlx_model.networks.autoencoder import STRIP_ROWS
 from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, preview_channels
@@ -39,6 +42,10 @@ from mlx_model.work import Pictures, Work
 FLOAT: Final = 4
 RAM_SHARE: Final = 0.85
 """Of the memory of a machine without a GPU: the rest is left to the system."""
+_CERTAIN: Final = 1.25
+"""How many times the estimate a request may take."""
+_SHORTAGE: Final = ("alloc", "out of memory", "outofmemory", "insufficient memory")
+"""What MLX, its drivers and OpenCV say where they are given no memory."""
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _OWN_CGROUPS: Final = Path("/proc/self/cgroup")
 
@@ -325,29 +332,59 @@ def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
         RequestError: it does not; the message says how much it needs, and what would fit.
     """
     found = fit(config, weights, work, limit)
-    if found.peak <= limit:
-        return found
-    need, weights = found.need, found.need.weights
+    if found.peak > limit:
+        raise refusal(config, found, work, limit)
+    return found
+
+
+def refusal(config: ModelConfig, fit: Fit, work: Work, limit: int) -> RequestError:
+    """Return the error that says how much a request needs that does not fit, and what would."""
+    need, weights = fit.need, fit.need.weights
     says = f"this needs {_gigabytes(need.least)} of memory and {_gigabytes(limit)} can be used"
     side = largest_side(config, weights, work, limit)
     if side is None and largest_side(config, weights, replace(work, pictures=Pictures()), limit) is not None:
         taken = _gigabytes(need.pictures + need.finish)
-        raise RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
-    raise RequestError(f"{says}; {_what_would_fit(work, side)}")
+        return RequestError(f"{says}; the pictures alone need {taken}: scale them down first")
+    return RequestError(f"{says}; {_what_would_fit(work, side)}")
 
 
 def ran_out(config: ModelConfig, weights: Weights, work: Work, had: int) -> str:
-    """Say in a sentence that an allocation failed although ``had`` bytes were had, and what would fit into those."""
-    side = largest_side(config, replace(weights, preview=0, preview_channels=0), work, had)
+    """Say in a sentence that memory could not be had, and what would fit into the ``had`` bytes that could."""
+    side = largest_side(config, replace(weights, preview=0, preview_channels=0), work, int(had / _CERTAIN))
     return f"the memory ran out: end other programs, or try less; {_what_would_fit(work, side)}"
 
 
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error of MLX or Python says that memory could not be had."""
+def is_shortage(error: Exception) -> bool:
+    """Whether an error of Python, OpenCV or MLX says that memory could not be had."""
     says = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        word in says for word in ("alloc", "out of memory", "insufficient mem")
-    )
+    from_below = isinstance(error, RuntimeError | cv2.error) and any(words in says for words in _SHORTAGE)
+    return isinstance(error, MemoryError) or from_below
+
+
+def require_room(fit: Fit, limit: int) -> None:
+    """Make sure, before anything is loaded, that the system would give what a request needs beside what is held.
+
+    MLX's CPU backend writes to address 0 where it is given nothing, which ends the process: no error to be caught.
+
+    Raises:
+        MemoryError: it would not.
+    """
+    if not ON_GPU:
+        held = mx.get_active_memory() + mx.get_cache_memory() + fit.need.pictures
+        np.empty(max(0, min(int(fit.peak * _CERTAIN), limit) - held), np.uint8)  # address space alone
+
+
+def room(most: int) -> int:
+    """Return how many bytes the system would give beside what is held, at most ``most``."""
+    low, high = 0, most
+    while high - low > 1 << 20:
+        middle = (low + high) // 2
+        try:
+            np.empty(middle, np.uint8)
+            low = middle
+        except MemoryError:
+            high = middle
+    return low
 
 
 def _what_would_fit(work: Work, side: int | None) -> str:

@@ -91,8 +91,8 @@ def fitted(request: EditRequest, outlined: Callable[[EditRequest], Outline], lim
         else:
             high = middle - 1
     if found is None:
-        whole.check(limit)
-        raise RequestError("this does not fit into the memory")  # not reached: what did not fit is told by check
+        fit = memory.fit(whole.config, whole.weights, whole.work, limit)
+        raise memory.refusal(whole.config, fit, whole.work, limit)
     return replace(found, notes=(*found.notes, _smaller(found.canvas_size, whole.work.canvas)))
 
 

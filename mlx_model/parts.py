@@ -109,7 +109,7 @@ class Parts:
         mx.clear_cache()
 
     def share_to_load(self, weights: Weights, text: bool) -> float:
-        """Return the part, by bytes, of the model's weights that is still to be loaded; ``text`` encoders if wanted."""
+        """Return which part of the model's bytes is still to be loaded, with the ``text`` encoders or without."""
         sizes = (
             (weights.transformer, self._transformer is None),
             (weights.autoencoder, self._autoencoder is None),

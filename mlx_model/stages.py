@@ -201,11 +201,18 @@ class Text:
 
 
 def encode_text(encoders: TextEncoders, tokenizers: PromptTokenizers, instruction: str, tick: Tick) -> Text:
-    """Encode an instruction, with a warning where the encoders cannot make much of it."""
+    """Encode an instruction, with a warning where the encoders cannot make much of it.
+
+    Raises:
+        ArithmeticError: the numbers are not finite.
+    """
     ids = tokenize(tokenizers, instruction)
     context = encoders.t5(mx.array(ids.t5)[None], tick)
     pooled = encoders.clip(mx.array(ids.clip)[None], tick)
-    mx.eval(context, pooled)
+    usable = mx.all(mx.isfinite(context)) & mx.all(mx.isfinite(pooled))
+    mx.eval(context, pooled, usable)
+    if not usable.item():
+        raise ArithmeticError("the encoded instruction is not finite")
     warnings: list[str] = []
     if ids.unknown_share > MAX_UNKNOWN:
         warnings.append(

@@ -106,13 +106,14 @@ def save_as(window: MainWindow, then: Callable[[], None] = nothing) -> None:
 
 def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
     """Save the state as it is now; what is drawn meanwhile is not part of it and stays unsaved."""
-    from ..document.openraster_write import write_openraster
+    from ..document.projects import save_project
 
     session = session_of(window)
     if window.saving:
         window.status.say(tr("Saving is still going on."))
         return
-    state, before = session.history.state, window.last_save
+    state, before, results = session.history.state, window.last_save, window.desktop.results
+    named = state if window.editing is None else window.editing.named(state)
     window.saving = True
     window.status.say(tr("Saving {name}…", name=path.name))
 
@@ -128,7 +129,7 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
         window.saving = False
         window.fail(error)
 
-    window.desktop.background.run(lambda: write_openraster(path, state, before), done, failed, session)
+    window.desktop.background.run(lambda: save_project(path, named, results, before), done, failed, session)
 
 
 def _revert(window: MainWindow) -> None:
@@ -155,6 +156,9 @@ def ask_to_close(window: MainWindow) -> bool:
     session = window.session
     if window.saving:
         window.status.say(tr("Saving is still going on."))
+        return True
+    if window.editing is not None and any(job.phase in ("running", "waiting") for job in window.editing.jobs):
+        _ask_to_stop(window)
         return True
     if session is None or not session.modified:
         return False
@@ -188,6 +192,33 @@ def ask_to_close(window: MainWindow) -> bool:
     box.finished.connect(answered)
     box.open()
     return True
+
+
+def _ask_to_stop(window: MainWindow) -> None:
+    """Ask whether an edit that is on its way may be stopped, so that the window can close."""
+    if window.findChild(QMessageBox, "stop") is not None:
+        return
+    box = QMessageBox(window)
+    box.setObjectName("stop")
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowModality(Qt.WindowModality.WindowModal)
+    box.setIcon(QMessageBox.Icon.NoIcon)
+    box.setText(tr("“{name}” is being edited. Stop the edit?", name=window.name))
+    box.setInformativeText(tr("What it has made so far stays in the results."))
+    stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
+    wait = box.addButton(tr("Keep editing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(wait)
+    box.setEscapeButton(wait)
+
+    def answered() -> None:
+        if box.clickedButton() is not stop:
+            window.desktop.stay()
+        elif window.editing is not None:
+            window.editing.cancel()
+            window.close()
+
+    box.finished.connect(answered)
+    box.open()
 
 
 def _close(window: MainWindow) -> None:

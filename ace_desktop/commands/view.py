@@ -57,7 +57,7 @@ COMMANDS: Mapping[str, Command] = {
     "view.full_screen": _full_screen,
     "window.minimize": lambda window: window.showMinimized(),
     "window.zoom": _maximize,
-    "window.models": lambda window: window.desktop.show_models(window),
+    "models.show": lambda window: window.desktop.show_models(window),
     "help.samples": _samples,
     "help.shortcuts": _shortcuts,
     "help.logs": _logs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
@@ -13,17 +14,20 @@ from mlx_model.tasks import infer_task
 
 from .description import frozen, plain
 from .geometry import EMPTY, Rect
-from .plane import TILE, Plane, tile_rect
-from .references import references_of
-from .state import RasterLayer, State, extent, walk
+from .plane import Pixels, Plane, tile_rect
+from .references import BoardReference, references_of
+from .state import Layer, RasterLayer, State, extent, walk
 
 SETTINGS: Final = "edit"
 """Under this name a document's settings hold those of the edit."""
 SELECTED: Final = 128
 """Of 255: what lies above it in the edit mask may change, as the model's own code reads a mask."""
+PROJECT: Final = "project"
+"""Under this name a document's settings hold the id by which its results are found."""
 
 _MOST_VARIATIONS: Final = 64
 _FARTHEST: Final = 2**30
+_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,7 @@ def inferred_task(state: State) -> str:
     settings = settings_of(state)
     if settings.task is not None:
         return settings.task
-    used = [
-        reference for reference in references_of(state) if reference.on and reference.id != settings.control_reference
-    ]
-    masked = bool(mask_box(state))
+    used, masked = used_references(state), bool(mask_box(state))
     if not masked and used:
         if any(reference.role == "face" for reference in used):
             return "portrait"
@@ -112,52 +113,62 @@ def inferred_task(state: State) -> str:
     return infer_task(request)
 
 
+def used_references(state: State) -> tuple[BoardReference, ...]:
+    """List the references that go into an edit: those that are on, without the one that is the control picture."""
+    control = settings_of(state).control_reference
+    return tuple(reference for reference in references_of(state) if reference.on and reference.id != control)
+
+
+def project_of(state: State) -> str | None:
+    """Give the project's id; None for a document that has none yet."""
+    held = state.settings.get(PROJECT)
+    return held if isinstance(held, str) and _ID.fullmatch(held) else None
+
+
+def with_project(state: State, project: str) -> State:
+    """Give the document with the id of a project."""
+    return replace(state, settings=frozen({**state.settings, PROJECT: project}))
+
+
 def has_picture(state: State) -> bool:
     """Tell whether anything can be seen in the frame that could be edited (by whole tiles)."""
     return any(bool(extent(layer) & state.frame) for layer in state.layers if _shows(layer))
 
 
-def _shows(layer: Any) -> bool:
+def _shows(layer: Layer) -> bool:
     if not layer.visible or layer.opacity <= 0:
         return False
     return any(isinstance(inner, RasterLayer) and inner.visible for inner in walk((layer,)))
 
 
 def mask_box(state: State) -> Rect:
-    """Find the smallest rectangle of the frame around all that the edit mask selects; empty where it selects nothing."""
+    """Find the smallest rectangle of the frame around all that the edit mask selects; empty for nothing."""
     return selected_box(state.edit_mask, state.frame)
 
 
 def selected_box(mask: Plane, frame: Rect) -> Rect:
     """Find the smallest rectangle of the frame around all values of a mask above SELECTED; looks at few tiles."""
     if mask.default > SELECTED:
-        return frame if _whole(mask, frame) else _box_by_rows(mask, frame)
+        return _selected(mask.read(frame)).moved(frame.x, frame.y)
     found, bounds = EMPTY, mask.bounds
-
-    def at_edge(tile: Rect) -> bool:
-        across = tile.x == bounds.x or tile.right == bounds.right
-        return across or tile.y == bounds.y or tile.bottom == bounds.bottom
-
-    for index in sorted(mask.tiles, key=lambda index: not at_edge(tile_rect(index))):
-        part = tile_rect(index) & frame
-        if not part or part in found:
-            continue
-        x, y = index[1] * TILE, index[0] * TILE
-        values = mask.tiles[index][part.y - y : part.bottom - y, part.x - x : part.right - x, 0] > SELECTED
-        rows, columns = values.any(1).nonzero()[0], values.any(0).nonzero()[0]
-        if len(rows):
-            inside = Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-            found |= inside.moved(part.x, part.y)
+    # Those at the edges first: most that lie between them need no look.
+    for index in sorted(mask.tiles, key=lambda index: _inside(tile_rect(index), bounds)):
+        whole = tile_rect(index)
+        part = whole & frame
+        if part not in found:
+            x, y = part.x - whole.x, part.y - whole.y
+            values = mask.tiles[index][y : y + part.height, x : x + part.width]
+            found |= _selected(values).moved(part.x, part.y)
     return found
 
 
-def _whole(mask: Plane, frame: Rect) -> bool:
-    return not any(tile_rect(index) & frame for index in mask.tiles)
+def _inside(tile: Rect, bounds: Rect) -> bool:
+    return bounds.x < tile.x and tile.right < bounds.right and bounds.y < tile.y and tile.bottom < bounds.bottom
 
 
-def _box_by_rows(mask: Plane, frame: Rect) -> Rect:
-    values = mask.read(frame)[..., 0] > SELECTED
-    rows, columns = values.any(1).nonzero()[0], values.any(0).nonzero()[0]
+def _selected(values: Pixels) -> Rect:
+    selected = values[..., 0] > SELECTED
+    rows, columns = selected.any(1).nonzero()[0], selected.any(0).nonzero()[0]
     if not len(rows):
         return EMPTY
     return Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -8,6 +8,7 @@ document's attachments and is written back under its old name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zipfile
@@ -45,6 +46,7 @@ MERGED: Final = "mergedimage.png"
 THUMBNAIL: Final = "Thumbnails/thumbnail.png"
 PLANES: Final = "ace/planes/"
 THUMBNAIL_SIDE: Final = 256
+NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
 _RESERVED: Final = frozenset({"mimetype", STACK, MERGED, THUMBNAIL, DOCUMENT})
 
 Shade: TypeAlias = tuple[Plane, int, int]
@@ -59,19 +61,23 @@ class Saved:
     strips: Mapping[Any, Pixels] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def write_openraster(path: Path, state: State, before: Saved | None = None) -> Saved:
+def write_openraster(
+    path: Path, state: State, before: Saved | None = None, beside: Mapping[str, Path] = NO_FILES
+) -> Saved:
     """Save a document; safe to call in any thread, since the state never changes.
 
-    `before` is what the last save of this document returned; give the next one what this returns.
+    `before` is what the last save of this document returned; give the next one what this returns. `beside` are files
+    that travel with the document and not in its state (results), by path in the archive; what is gone by now is left
+    out.
 
     Raises:
         DocumentError: it cannot be saved; the file that stood there is whole.
     """
-    for name in state.attachments:
+    for name in (*state.attachments, *beside):
         if not is_safe(name) or name in _RESERVED or name.startswith(PLANES):
             raise DocumentError(f"an attached file cannot be called “{name}”; rename it")
     saved: list[Saved] = []
-    save_file(path, lambda file: saved.append(_write(file, state, before or Saved())))
+    save_file(path, lambda file: saved.append(_write(file, state, before or Saved(), beside)))
     return saved[0]
 
 
@@ -252,7 +258,7 @@ def _covers(shade: Shade, rect: Rect) -> bool:
     return any(tile_rect(index).moved(dx, dy) & rect for index in mask.tiles)
 
 
-def _write(file: BinaryIO, state: State, before: Saved) -> Saved:
+def _write(file: BinaryIO, state: State, before: Saved, beside: Mapping[str, Path]) -> Saved:
     strips: dict[Any, Pixels] = {}
     with zipfile.ZipFile(file, "w") as archive:
         writer = _Writer(archive, state, before)
@@ -273,4 +279,8 @@ def _write(file: BinaryIO, state: State, before: Saved) -> Saved:
         writer.put(THUMBNAIL, encode_picture("png", thumbnail))
         for name, data in state.attachments.items():
             writer.put(name, data)
+        for name, place in beside.items():
+            if name not in state.attachments:
+                with contextlib.suppress(FileNotFoundError):
+                    writer.put(name, place.read_bytes())
     return Saved(writer.packed, strips)

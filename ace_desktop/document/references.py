@@ -11,19 +11,25 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mlx_model.request import Box, Picture
 
 from .description import frozen, plain, whole
+from .geometry import Rect
+from .plane import Plane
 from .plane_png import decode_png
 from .state import State, new_id
 
 REFERENCES: Final = "references"
 """Under this name a document's settings list the references; their files lie in a folder of this name."""
 ROLES: Final = ("subject", "face", "object", "pattern")
+PLACING: Final = "put this here"
+"""What a dropped reference is put there with where no words are."""
 _MOST_NAME: Final = 200
+_HALF: Final = 128
 
 Rgba = NDArray[np.uint8]
 Grey = NDArray[np.uint8]
@@ -95,6 +101,10 @@ def new_reference(
     _check_role(role)
     if min(width, height) < 1:
         raise ValueError("a reference has at least one pixel")
+    if mask is not None and mask.shape != (height, width):
+        raise ValueError("the mask of a reference has its size")
+    if mask is not None and not (mask > _HALF).any():
+        mask = None  # nothing would be left of it
     made = BoardReference(
         id=new_id(), name=name[:_MOST_NAME], role=role, has_mask=mask is not None, width=width, height=height
     )
@@ -169,6 +179,8 @@ def set_reference_mask(state: State, reference_id: str, mask: Grey | None) -> St
     """
     found = find_reference(state, reference_id)
     attachments = {path: data for path, data in state.attachments.items() if path != mask_path(reference_id)}
+    if mask is not None and mask.shape == (found.height, found.width) and not (mask > _HALF).any():
+        mask = None  # nothing would be left of it
     if mask is not None:
         attachments[mask_path(reference_id)] = _mask_png(mask, found)
     changed = replace(found, has_mask=mask is not None)
@@ -292,4 +304,24 @@ def place_reference(state: State, reference_id: str, centre: tuple[float, float]
     Raises:
         ValueError: there is none of this id, or its place lies outside the picture.
     """
-    raise NotImplementedError
+    from .edit import settings_of, with_settings  # which reads the references itself
+
+    picture, mask = reference_picture(state, reference_id)
+    wide = max(1, round(width))
+    high = max(1, round(width * picture.size[1] / picture.size[0]))
+    alpha = picture.pixels[..., 3] if mask is None else np.minimum(picture.pixels[..., 3], mask)
+    outline = np.where(cv2.resize(alpha, (wide, high), interpolation=cv2.INTER_AREA) >= _HALF, 255, 0).astype(
+        np.uint8
+    )
+    place = Rect(round(centre[0] - wide / 2), round(centre[1] - high / 2), wide, high)
+    edit_mask = Plane.of(outline, place.x, place.y).cut(state.frame)
+    if not edit_mask.content():
+        raise ValueError("the reference lies outside the picture")
+    for other in references_of(state):
+        state = change_reference(state, other.id, on=other.id == reference_id)
+    settings = settings_of(state)
+    words = settings.instruction if settings.instruction.strip() else PLACING
+    changed = replace(
+        settings, task="reference", instruction=words, region=None, control=None, control_reference=None
+    )
+    return with_settings(replace(state, edit_mask=edit_mask), changed)

@@ -2,45 +2,211 @@
 
 from __future__ import annotations
 
-from mlx_model.request import EditRequest, Picture
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
 
+import numpy as np
+
+from mlx_model.conditioning.colour import as_depth, from_srgb, into_srgb, strips
+from mlx_model.pictures.recipe import recipe_from_json
+from mlx_model.request import EditRequest, Picture, RequestError
+from mlx_model.tasks import TASKS
+
+from .below import below, digest_of, shows
+from .description import plain
+from .errors import DocumentError
+from .geometry import Rect
+from .pictures import RECIPE
+from .plane import Plane
 from .results import Result
-from .state import Layer, State
+from .state import GroupLayer, Layer, RasterLayer, State
+from .tree import add, find, origin, parent_origin, replaced
+
+RESULT: Final = "result"
+"""Under this name a layer's `extra` has the id of its result."""
+_BELOW: Final = "below"
+_BOX: Final = "box"
+"""Where the model looked, in the layer's own coordinates, since it goes with the layer; and where it was then."""
+_BOX_NUMBERS: Final = 6
+_LONGEST_NAME: Final = 60
 
 
 def accept(state: State, result: Result, patch: Picture) -> State:
-    """Give the document with a result as a new layer above the active one and all that was seen; it becomes active.
+    """Give the document with a result as a new layer; it becomes active.
 
-    The layer's mask is the patch's alpha; its `extra` holds the request, the result's id and what lay below.
+    It lies above the active layer, and above all that can be seen in its box, since the model saw that too: the
+    picture is then the one that was shown. What was painted through a mask has that as its layer mask.
 
     Raises:
         DocumentError: the result was made for another picture, or its place lies outside this one.
     """
-    raise NotImplementedError
+    layer = _layer(state, result, patch)
+    anchor = _anchor(state, Rect(*result.box))
+    if anchor is None:
+        return add(state, layer)
+    x, y = parent_origin(state, anchor)
+    return add(state, replace(layer, x=layer.x - x, y=layer.y - y), above=anchor)
+
+
+def accept_again(state: State, layer_id: str, result: Result, patch: Picture) -> State:
+    """Give the document with a result in the place of what a layer held before: its request was run again.
+
+    Name, opacity and blend mode of the layer stay. Raises as `accept`, and ValueError for no such layer.
+    """
+    old, new = find(state, layer_id), _layer(state, result, patch)
+    x, y = parent_origin(state, layer_id)
+    kept = {name: getattr(old, name) for name in ("id", "name", "opacity", "locked", "blend")}
+    return replaced(state, replace(new, **kept, x=new.x - x, y=new.y - y))
 
 
 def request_of_layer(layer: Layer) -> EditRequest | None:
-    """Give the request that made a layer; None for other layers."""
-    raise NotImplementedError
+    """Give the request that made a layer, with nothing left open; None for other layers."""
+    if RECIPE not in layer.extra:
+        return None
+    try:
+        return recipe_from_json(json.dumps(plain(layer.extra[RECIPE])), layer.name).request
+    except RequestError:
+        return None
 
 
 def result_of_layer(layer: Layer) -> str | None:
     """Give the id of the result that a layer was made of; None for other layers."""
-    raise NotImplementedError
+    held = layer.extra.get(RESULT)
+    return held if isinstance(held, str) else None
 
 
 def is_stale(state: State, layer_id: str) -> bool:
     """Tell whether what lies below a result's layer is no longer what it was made of; False for other layers.
 
-    Quick while few tiles have changed since it was asked last.
+    Quick while few tiles have changed since it was asked last; see `below.digest_of`.
     """
-    raise NotImplementedError
+    layer = find(state, layer_id)
+    wanted, box = layer.extra.get(_BELOW), _box_of(layer)
+    if not wanted or box is None:
+        return False
+    x, y = origin(state, layer_id)
+    return digest_of(below(state, layer_id), box.moved(x, y), state.profile) != wanted
 
 
-def rerun(state: State, layer_id: str) -> State:
-    """Give the document as it has to be for a layer's request to be run again: its settings set, the layer hidden.
+def rerun(state: State, layer_id: str, mask: Plane | None = None) -> State:
+    """Give what a layer's request is run on when it is run again: what lies below the layer, with its mask.
+
+    The `mask` is the one with which the result was made, as it lay in the picture then; where the layer has moved
+    since, it moves along. Without it the layer's own mask counts where it is full.
 
     Raises:
         ValueError: the layer was not made by an edit.
     """
-    raise NotImplementedError
+    layer, box = find(state, layer_id), None
+    box = _box_of(layer)
+    if box is None or not isinstance(layer, RasterLayer):
+        raise ValueError(f"{layer.name} was not made by an edit")
+    x, y = origin(state, layer_id)
+    if mask is None:
+        own = layer.mask or Plane(1)
+        mask = own.mapped(own.bounds, lambda values, _: np.where(values == 255, 255, 0).astype(np.uint8)).moved(x, y)
+    else:
+        mask = mask.moved(*shift_of(state, layer_id))
+    under = below(state, layer_id)
+    return replace(state, layers=under, active=None, edit_mask=mask.cut(state.frame), selection=None)
+
+
+def shift_of(state: State, layer_id: str) -> tuple[int, int]:
+    """Say how far a result's layer lies from where it was made: right, down."""
+    held, (x, y) = find(state, layer_id).extra.get(_BOX), origin(state, layer_id)
+    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
+        return 0, 0
+    return x - int(held[4]), y - int(held[5])  # pyright: ignore[reportUnknownArgumentType] JSON
+
+
+def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
+    """Make the layer of a result, in document coordinates."""
+    box = Rect(*result.box)
+    if result.foreign:
+        raise DocumentError("this result was made of another picture; open it as a document of its own")
+    if box not in state.frame:
+        raise DocumentError("this result no longer fits into the picture; undo what made it smaller, or run it again")
+    pixels = in_profile(patch, state.profile).pixels
+    mask = None
+    if result.request.mask is not None:
+        shown = pixels[..., 3]
+        full = np.iinfo(pixels.dtype).max
+        grey = shown if full == 255 else ((shown.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        mask = Plane.of(np.asarray(grey, np.uint8))
+        pixels = pixels.copy()
+        pixels[..., 3] = np.where(shown > 0, full, 0)
+    words = result.words.strip() or TASKS[result.task].title
+    extra: Mapping[str, Any] = {
+        RECIPE: json.loads(result.recipe.to_json()),
+        RESULT: result.id,
+        _BELOW: result.below,
+        _BOX: [0, 0, box.width, box.height, box.x, box.y],
+    }
+    return RasterLayer(
+        name=words if len(words) <= _LONGEST_NAME else words[: _LONGEST_NAME - 1].rstrip() + "…",
+        pixels=Plane.of(pixels),
+        mask=mask,
+        x=box.x,
+        y=box.y,
+        extra=MappingProxyType(extra),
+    )
+
+
+def _anchor(state: State, box: Rect) -> str | None:
+    """Find the layer right above which a result belongs; None for on top of all."""
+    path: list[Layer] = []
+    if state.active is not None:
+        path = _path(state.layers, state.active)
+    layers, anchor = state.layers, None
+    for step in path:
+        at = next(index for index, layer in enumerate(layers) if layer.id == step.id)
+        higher = [layer for layer in layers[at + 1 :] if shows(layer, box)]
+        if higher:
+            return higher[-1].id
+        anchor = step.id
+        if not isinstance(step, GroupLayer) or not _is_plain(step):
+            return anchor
+        layers, box = step.children, box.moved(-step.x, -step.y)
+    return anchor
+
+
+def _path(layers: Sequence[Layer], layer_id: str) -> list[Layer]:
+    """List the groups around a layer and the layer itself."""
+    for layer in layers:
+        if layer.id == layer_id:
+            return [layer]
+        if isinstance(layer, GroupLayer) and (inner := _path(layer.children, layer_id)):
+            return [layer, *inner]
+    return []
+
+
+def _is_plain(group: GroupLayer) -> bool:
+    """Tell whether a group shows what lies in it as it is."""
+    masked = group.mask is not None and group.mask_enabled
+    return group.visible and group.opacity >= 1 and group.blend == "normal" and not masked
+
+
+def _box_of(layer: Layer) -> Rect | None:
+    held = layer.extra.get(_BOX)
+    if (
+        not isinstance(held, list | tuple)
+        or len(held) != _BOX_NUMBERS
+        or any(type(number) is not int for number in held)
+    ):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
+        return None
+    return Rect(*held[:4])  # pyright: ignore[reportUnknownArgumentType] JSON
+
+
+def in_profile(picture: Picture, profile: bytes | None) -> Picture:
+    """Convert a picture into a document's profile; what it has already stays bit for bit."""
+    if picture.profile == profile:
+        return picture
+    pixels, inward, outward = picture.pixels.copy(), into_srgb(picture.profile), from_srgb(profile)
+    for rows in strips(pixels):
+        colours = pixels[rows, :, :3]
+        codes = colours if colours.dtype == np.uint16 else colours.astype(np.uint16) * np.uint16(257)
+        pixels[rows, :, :3] = as_depth(outward(inward(codes)), pixels.dtype)  # pyright: ignore[reportArgumentType]
+    return Picture(pixels, profile)

@@ -2,157 +2,468 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import threading
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_model.request import Box, EditRequest, EditResult, Picture
+from mlx_model.request import EditRequest, EditResult, Picture, digest
 
+from .errors import DocumentError
+from .result_files import (
+    FOLDER,
+    INPUTS,
+    Result,
+    cropped,
+    from_json,
+    laid_over,
+    names_beside,
+    own_entries,
+    placed,
+    read_png,
+    recipe_of,
+    to_json,
+)
+from .savefile import save_file
 
-@dataclass(frozen=True)
-class Result:
-    """One picture that an edit made.
-
-    `created` is ISO 8601 in UTC. `asked` is the request as it was made, `request` the same with nothing left open.
-    `run` is shared by the results of one run. `box` is where the patch lies in a picture of `frame` (width, height);
-    `below` is the digest of what lay below the edit. `foreign`: it was made for another picture than the document.
-    `seconds` it took; `size` in bytes on disk.
-    """
-
-    id: str
-    created: str
-    task: str
-    words: str
-    model: str
-    seed: int
-    request: EditRequest
-    asked: EditRequest
-    run: str
-    parents: tuple[str, ...]
-    starred: bool
-    rejected: bool
-    accepted: bool
-    seconds: float
-    size: int
-    box: Box
-    frame: tuple[int, int]
-    below: str
-    foreign: bool = False
-    warnings: tuple[str, ...] = ()
+BUDGET: Final = 2 * 2**30
+"""Bytes that the results of one project may take unless a person says otherwise."""
+_YOUNGEST: Final = 60.0
+"""Seconds in which a picture may still get its description."""
 
 
 class Made(Protocol):
-    """What a result is filed under: a job or a snapshot (both have these)."""
+    """What results are filed under: a job or a snapshot."""
 
     @property
-    def pictures(self) -> Mapping[str, Picture]: ...
+    def requests(self) -> tuple[EditRequest, ...]:
+        """What was asked."""
+        ...
+
     @property
-    def requests(self) -> tuple[EditRequest, ...]: ...
+    def pictures(self) -> Mapping[str, Picture]:
+        """The pictures that the requests name, by digest."""
+        ...
+
     @property
-    def task(self) -> str: ...
+    def model(self) -> str:
+        """The model's key."""
+        ...
+
     @property
-    def model(self) -> str: ...
+    def below(self) -> str:
+        """The digest of what lay below."""
+        ...
+
     @property
-    def below(self) -> str: ...
+    def parents(self) -> tuple[str, ...]:
+        """The results of which this was made."""
+        ...
+
+
+class ResultStores:
+    """The stores of all projects, each made once, in a folder each of its id."""
+
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
+        self.folder, self.budget = folder, budget
+        self._stores: dict[str, ResultStore] = {}
+        self._guard = threading.Lock()
+
+    def of(self, project: str) -> ResultStore:
+        """Give a project's store; quick."""
+        with self._guard:
+            if project not in self._stores:
+                self._stores[project] = ResultStore(self.folder / project, self.budget)
+            return self._stores[project]
 
 
 class ResultStore:
     """The results of one project in a folder; may be used from any thread.
 
-    What only looks at the list is quick; what reads or writes pictures is slow. `budget` is in bytes.
+    `load` first. What only looks at the list or marks is quick; what reads or writes files is slow. `budget` is in
+    bytes.
     """
 
-    def __init__(self, folder: Path, budget: int = 2 * 2**30) -> None:
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self.folder, self.budget = folder, budget
+        self._results: dict[str, Result] = {}
+        self._deleted: dict[str, Result] = {}
+        self._inputs: dict[str, int] = {}
+        self._unwritten: set[str] = set()
+        self._troubles: list[str] = []
+        self._guard = threading.RLock()
+        self._loading = threading.Lock()
+        self._loaded = False
+
+    def load(self) -> None:
+        """Read what is on disk, once; slow. What is damaged is set aside and named in `troubles`."""
+        with self._loading:
+            if self._loaded:
+                return
+            shutil.rmtree(self.folder / "deleted", ignore_errors=True)
+            for path in sorted(self.folder.glob("*.json")):
+                self._read(path)
+            self._sweep()
+            self._loaded = True
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the list is complete."""
+        return self._loaded
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Sentences about what was damaged and set aside."""
+        return tuple(self._troubles)
+
+    # Looking
+
+    def all(self) -> tuple[Result, ...]:
+        """List all results, newest first."""
+        with self._guard:
+            return tuple(sorted(self._results.values(), key=lambda result: (result.created, result.id), reverse=True))
+
+    def get(self, result_id: str) -> Result | None:
+        """Give the result of this id."""
+        return self._results.get(result_id)
+
+    def search(self, words: str = "", task: str | None = None) -> tuple[Result, ...]:
+        """List the results whose instruction contains all of these words, and of this task, newest first."""
+        wanted = words.casefold().split()
+        return tuple(
+            result
+            for result in self.all()
+            if (task is None or result.task == task) and all(word in result.words.casefold() for word in wanted)
+        )
+
+    def children(self, result_id: str) -> tuple[Result, ...]:
+        """List the results that were made of this one, newest first."""
+        return tuple(result for result in self.all() if result_id in result.parents)
+
+    # Adding
 
     def add(
-        self, result: EditResult, made: Made, index: int = 0, run: str = "", parents: tuple[str, ...] = ()
+        self, result: EditResult, made: Made, index: int = 0, run: str = "", model_folder: Path | None = None
     ) -> Result:
-        """Keep what came back for the request at `index`; slow.
+        """Keep what came back for the request at `index`; slow. `run` is shared by what belongs together.
 
         Raises:
             DocumentError: it cannot be written.
         """
-        raise NotImplementedError
+        from mlx_model.pictures.recipe import metadata_for
+        from mlx_model.pictures.write import encode_picture
 
-    def all(self) -> tuple[Result, ...]:
-        """List all results, newest first."""
-        raise NotImplementedError
+        self.load()
+        asked = made.requests[index]
+        edited = asked.picture is not None
+        frame = result.picture.size
+        box = result.seen_box if edited else (0, 0, *frame)
+        base = ""
+        if asked.picture is not None:
+            base = self._put(cropped(made.pictures[asked.picture], box))
+        for name in names_beside(asked):
+            self._put(made.pictures[name], name)
+        recipe = recipe_of(result, model_folder)
+        patch = cropped(result.patch, box)
+        data = encode_picture("png", patch, metadata_for(recipe, patch.size, "png"))
+        kept = Result(
+            id=uuid4().hex,
+            created=datetime.now(UTC).isoformat(timespec="microseconds"),
+            model=made.model,
+            recipe=recipe,
+            asked=asked,
+            run=run or uuid4().hex,
+            parents=made.parents,
+            box=box,
+            frame=frame,
+            below=made.below,
+            base=base,
+            seconds=sum(result.timings.values()),
+            size=len(data),
+            foreign=edited and not made.below,
+            warnings=(*result.warnings, *result.notes),
+        )
+        self._write(self.folder / f"{kept.id}.png", data)
+        self._write(self.folder / f"{kept.id}.json", to_json(kept))
+        with self._guard:
+            self._results[kept.id] = kept
+        return kept
 
-    def get(self, result_id: str) -> Result | None:
-        """Give the result of this id."""
-        raise NotImplementedError
-
-    def search(self, words: str = "", task: str | None = None) -> tuple[Result, ...]:
-        """List those whose words contain all of these, and of this task, newest first."""
-        raise NotImplementedError
+    # Marking
 
     def star(self, result_id: str, on: bool = True) -> None:
-        """Mark a result as good, or no longer; quick, `flush` writes it."""
-        raise NotImplementedError
+        """Mark a result as good, or no longer; a good one is not rejected. `flush` writes it."""
+        self._mark(result_id, starred=on, **({"rejected": False} if on else {}))
 
     def reject(self, result_id: str, on: bool = True) -> None:
-        """Mark a result as bad, or no longer; quick, `flush` writes it."""
-        raise NotImplementedError
+        """Mark a result as bad, or no longer; a bad one has no star. `flush` writes it."""
+        self._mark(result_id, rejected=on, **({"starred": False} if on else {}))
 
     def accept(self, result_id: str) -> None:
-        """Note that a result became a layer; quick, `flush` writes it."""
-        raise NotImplementedError
+        """Note that a result became a layer. `flush` writes it."""
+        self._mark(result_id, accepted=True, rejected=False)
+
+    def _mark(self, result_id: str, **changes: bool) -> None:
+        with self._guard:
+            held = self._results.get(result_id)
+            if held is not None and (changed := replace(held, **changes)) != held:
+                self._results[result_id] = changed
+                self._unwritten.add(result_id)
 
     def flush(self) -> None:
-        """Write the marks that are not on disk yet."""
-        raise NotImplementedError
+        """Write the marks that are not on disk yet; slow.
+
+        Raises:
+            DocumentError: they cannot be written; they stay to be written.
+        """
+        with self._loading:  # one at a time, so that an older mark never overwrites a newer one
+            while True:
+                with self._guard:
+                    if not self._unwritten:
+                        return
+                    result_id = next(iter(self._unwritten))
+                    result = self._results.get(result_id)
+                    if result is None:  # deleted since
+                        self._unwritten.discard(result_id)
+                        continue
+                self._write(self.folder / f"{result.id}.json", to_json(result))
+                with self._guard:
+                    if self._results.get(result_id) is result:
+                        self._unwritten.discard(result_id)
+
+    # Deleting
 
     def delete(self, result_id: str) -> None:
-        """Take a result away; `restore` brings it back until the store is opened anew."""
-        raise NotImplementedError
+        """Take a result away; `restore` brings it back as long as the program runs."""
+        with self._guard:
+            result = self._results.pop(result_id, None)
+            if result is None:
+                return
+            self._deleted[result_id] = result
+            self._move(result_id, self.folder, self.folder / "deleted")
 
     def restore(self, result_id: str) -> None:
-        """Bring back what was deleted since the store was opened."""
-        raise NotImplementedError
+        """Bring a deleted result back."""
+        with self._guard:
+            result = self._deleted.pop(result_id, None)
+            if result is not None:
+                self._move(result_id, self.folder / "deleted", self.folder)
+                self._results[result_id] = result
+
+    @property
+    def bytes_used(self) -> int:
+        """The bytes of all results and what belongs to them, without thumbnails."""
+        with self._guard:
+            needed = {name for result in self._results.values() for name in result.inputs}
+            inputs = sum(size for name, size in self._inputs.items() if name in needed)
+            return inputs + sum(result.size for result in self._results.values())
+
+    def tidy(self) -> tuple[Result, ...]:
+        """Delete rejected results for good, the oldest first, while more than the budget is used; returns them."""
+        gone: list[Result] = []
+        while self.bytes_used > self.budget:
+            rejected = [result for result in self.all() if result.rejected]
+            if not rejected:
+                break
+            with self._guard:
+                oldest = self._results.pop(rejected[-1].id)
+            gone.append(oldest)
+            for suffix in ("json", "png"):  # the description first: half a result is not one
+                (self.folder / f"{oldest.id}.{suffix}").unlink(missing_ok=True)
+            self._drop_inputs(oldest.inputs)
+        return tuple(gone)
+
+    def offer(self) -> tuple[Result, ...]:
+        """List what a person might let go to come back to the budget, the oldest first; empty within it.
+
+        Accepted ones without a star: what they painted stays in its layer.
+        """
+        over, offered = self.bytes_used - self.budget, list[Result]()
+        for result in reversed(self.all()):
+            if over <= 0:
+                break
+            if result.accepted and not result.starred:
+                offered.append(result)
+                over -= result.size
+        return tuple(offered)
+
+    # Pictures
 
     def patch(self, result_id: str) -> Picture:
-        """Read what was painted, of the box's size, its alpha the mask over which it is laid; slow.
+        """Read what was painted, of the box's size, its alpha the mask through which it is laid over; slow.
 
         Raises:
             DocumentError: there is none, or its file is damaged and was set aside.
         """
-        raise NotImplementedError
+        result = self._held(result_id)
+        try:
+            picture = read_png(self.folder / f"{result_id}.png")
+            if picture.size != result.box[2:]:
+                raise ValueError("size")
+        except (OSError, ValueError) as error:
+            raise self._set_aside(result_id) from error
+        return picture
 
     def picture(self, result_id: str) -> Picture:
         """Read what the model saw with what it painted, of the box's size; slow. Raises as `patch`."""
-        raise NotImplementedError
+        result, patch = self._held(result_id), self.patch(result_id)
+        if not result.base:
+            return patch
+        return laid_over(self._input(result.base), patch, keep_alpha=result.request.mask is None)
+
+    def inputs(self, result_id: str) -> dict[str, Picture]:
+        """Read all that a result's request names, by digest; slow.
+
+        Of the picture there is what the model saw; what lay outside, which changes nothing, is transparent.
+
+        Raises:
+            DocumentError: there is none, or a file is missing or damaged.
+        """
+        result = self._held(result_id)
+        pictures = {name: self._input(name) for name in names_beside(result.request)}
+        if result.request.picture is not None:
+            pictures[result.request.picture] = placed(self._input(result.base), result.box, result.frame)
+        return pictures
+
+    def mask(self, result_id: str) -> Picture | None:
+        """Read the mask that a result was made with; None for none. Raises as `inputs`."""
+        name = self._held(result_id).request.mask
+        return None if name is None else self._input(name)
 
     def thumbnail(self, result_id: str, side: int) -> NDArray[np.uint8]:
-        """Give the picture small, sRGB RGBA of at most `side` pixels; read once, then kept on disk. Raises as `patch`."""
-        raise NotImplementedError
+        """Give the picture small, sRGB RGBA of at most `side` pixels; kept on disk once made. Raises as `patch`."""
+        from mlx_model.pictures.write import encode_picture
 
-    @property
-    def bytes_used(self) -> int:
-        """The bytes of all results and their inputs on disk."""
-        raise NotImplementedError
+        from .export import in_srgb
+        from .openraster_write import scaled_down
 
-    def tidy(self) -> tuple[Result, ...]:
-        """Delete rejected results, the oldest first, while the budget is exceeded; returns what went."""
-        raise NotImplementedError
+        path = self.folder / "thumbnails" / f"{result_id}-{side}.png"
+        with contextlib.suppress(OSError, ValueError):
+            return np.asarray(read_png(path).pixels, np.uint8)
+        picture = self.picture(result_id)
+        pixels = picture.pixels if picture.profile is None else in_srgb(picture.pixels, picture.profile)
+        if pixels.dtype == np.uint16:
+            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        scale = min(1.0, side / max(picture.size))
+        width, height = (max(1, round(length * scale)) for length in picture.size)
+        small = scaled_down(np.asarray(pixels, np.uint8), (width, height)).astype(np.uint8, copy=False)
+        with contextlib.suppress(DocumentError):  # it can be made again
+            self._write(path, encode_picture("png", Picture(small)))
+        return small
 
-    def offer(self) -> tuple[Result, ...]:
-        """List what a person might let go to keep to the budget: accepted and not starred, the oldest first."""
-        raise NotImplementedError
+    # Project files
 
     def entries(self) -> dict[str, Path]:
-        """Name the files of all results as they lie in a project file."""
-        raise NotImplementedError
+        """Name the files of all results but the rejected ones as they lie in a project file."""
+        found: dict[str, Path] = {}
+        for result in self.all():
+            if not result.rejected:
+                names = [f"{INPUTS}/{name}.png" for name in sorted(result.inputs)]
+                for name in (*names, f"{result.id}.png", f"{result.id}.json"):
+                    found[FOLDER + name] = self.folder / name
+        return found
 
     def take(self, entries: Mapping[str, bytes]) -> None:
-        """Take in what a project file held, beside what is here; slow."""
-        raise NotImplementedError
+        """Take in what a project file held, beside what is here already; slow.
 
-    @property
-    def troubles(self) -> Iterable[str]:
-        """Sentences about what was damaged and set aside."""
-        raise NotImplementedError
+        Raises:
+            DocumentError: it cannot be written.
+        """
+        self.load()
+        for entry in own_entries(entries):
+            path = self.folder / entry.removeprefix(FOLDER)
+            if not path.exists():
+                self._write(path, entries[entry])
+                if path.parent.name == INPUTS:
+                    self._inputs[path.stem] = len(entries[entry])
+                elif path.suffix == ".json":
+                    self._read(path)
+
+    # On disk
+
+    def _held(self, result_id: str) -> Result:
+        result = self._results.get(result_id)
+        if result is None:
+            raise DocumentError("this result is no longer there; make it again")
+        return result
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # what is wrong with the folder, the file says in a sentence
+            path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(path, lambda file: file.write(data))
+
+    def _put(self, picture: Picture, name: str | None = None) -> str:
+        """Write an input unless it is there."""
+        from mlx_model.pictures.write import encode_picture
+
+        name = name or digest(picture)
+        path = self.folder / INPUTS / f"{name}.png"
+        if not path.exists():
+            self._write(path, encode_picture("png", picture))
+        self._inputs[name] = path.stat().st_size
+        return name
+
+    def _input(self, name: str) -> Picture:
+        try:
+            return read_png(self.folder / INPUTS / f"{name}.png")
+        except (OSError, ValueError) as error:
+            raise DocumentError("a picture that this result was made of is damaged; run the edit anew") from error
+
+    def _read(self, path: Path) -> None:
+        try:
+            result = from_json(path.read_bytes())
+            if result.id != path.stem or path.with_suffix(".png").stat().st_size != result.size:
+                raise ValueError("another file")
+        except (OSError, ValueError):
+            self._set_aside(path.stem)
+            return
+        with self._guard:
+            self._results[result.id] = result
+
+    def _set_aside(self, result_id: str) -> DocumentError:
+        with self._guard:
+            self._results.pop(result_id, None)
+            self._move(result_id, self.folder, self.folder / "damaged")
+        error = DocumentError(f"a result was damaged and is set aside in {self.folder / 'damaged'}; run it again")
+        self._troubles.append(str(error))
+        return error
+
+    def _move(self, result_id: str, here: Path, there: Path) -> None:
+        with contextlib.suppress(OSError):
+            there.mkdir(parents=True, exist_ok=True)
+            for suffix in ("json", "png") if here == self.folder else ("png", "json"):
+                with contextlib.suppress(FileNotFoundError):
+                    (here / f"{result_id}.{suffix}").replace(there / f"{result_id}.{suffix}")
+
+    def _sweep(self) -> None:
+        """Remove what belongs to no result: what a killed process left, and the inputs of deleted ones."""
+        needed = {name for result in self._results.values() for name in result.inputs}
+        for path in self.folder.glob(f"{INPUTS}/*.png"):
+            with contextlib.suppress(OSError):
+                self._inputs[path.stem] = path.stat().st_size
+                if path.stem not in needed and _old(path):
+                    path.unlink()
+        for path in self.folder.glob("*.png"):
+            with contextlib.suppress(OSError):
+                if path.stem not in self._results and _old(path):
+                    path.unlink()
+
+    def _drop_inputs(self, names: Iterable[str]) -> None:
+        with self._guard:
+            held = (*self._results.values(), *self._deleted.values())
+            needed = {name for result in held for name in result.inputs}
+        for name in set(names) - needed:
+            (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
+
+
+def _old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _YOUNGEST

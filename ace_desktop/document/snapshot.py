@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeAlias
 
-from mlx_model.request import Box, EditRequest, Picture
+import cv2
+import numpy as np
+
+from mlx_model.conditioning.preprocess import apply_control
+from mlx_model.conditioning.region import LONGEST_ASPECT, Region, plan_region
+from mlx_model.pictures.inputs import SMALLEST
+from mlx_model.places import is_file
+from mlx_model.request import Adapter, Box, EditRequest, Picture, Reference, RequestError, digest
+from mlx_model.tasks import TASKS, recipe_for
 from mlx_model.weights.config import ModelConfig
 
-from .state import State
+from .below import digest_of, shows
+from .compose import compose_layers
+from .edit import (
+    SELECTED,
+    has_picture,
+    inferred_task,
+    mask_box,
+    project_of,
+    selected_box,
+    settings_of,
+    used_references,
+)
+from .geometry import Rect
+from .masks import grey_of
+from .references import BoardReference, change_reference, reference_picture, references_of
+from .refusals import OUTSIDE_FRAME, TOO_SMALL, refusal_of
+from .result_layers import RESULT
+from .state import State, depth_of, walk
 
-Subject: TypeAlias = "str | Picture"
+Subject: TypeAlias = str | Picture
 """One of the many that a request is run over: a reference by its id, or a picture in place of the document's."""
+
+LARGEST_SIDE: Final = 8192
+"""Of a new picture, in pixels."""
+_LITTLE: Final = 0.6
+"""Of the scale at which the picture would be seen without references."""
+_FIELDS: Final = (
+    "model", "picture", "size", "task", "instruction", "mask", "region", "references", "control", "strength",
+    "steps", "guidance", "seed", "adapters",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +56,7 @@ class Snapshot:
 
     `requests` are the variations, or one request over many; `pictures` holds what they name, by digest. `document` is
     the project's id, `below` the digest of what lay below the edit within the frame ("" where nothing counts),
-    `parents` the ids of the results that can be seen there.
+    `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere.
     """
 
     requests: tuple[EditRequest, ...]
@@ -32,14 +67,15 @@ class Snapshot:
     document: str
     below: str
     parents: tuple[str, ...] = ()
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Problem:
     """Why an edit cannot run (`blocks`), or will hardly do what is wanted; `field` says beside which control.
 
-    One of "instruction", "task", "mask", "references", "control", "strength", "steps", "guidance", "seed", "model",
-    "adapters", "region", "size".
+    One of "model", "picture", "size", "task", "instruction", "mask", "region", "references", "control", "strength",
+    "steps", "guidance", "seed", "adapters". The sentence is one that `sentences.said` knows.
     """
 
     field: str
@@ -47,34 +83,315 @@ class Problem:
     blocks: bool = True
 
 
-@dataclass(frozen=True)
-class Readiness:
-    """What `problems` is told beside the document: adapters that are there (None: not known)."""
+def problems(state: State, config: ModelConfig | None, folder: Path | None = None) -> tuple[Problem, ...]:
+    """List what stands in the way of an edit, at most one for each field, in the order of the controls.
 
-    adapters: Collection[str] | None = None
-    unread: tuple[str, ...] = field(default=())
+    Cheap enough to be asked after every change. Adapters are looked for where the model's folder is known.
+    """
+    found: dict[str, Problem] = {}
 
+    def add(where: str, sentence: str, blocks: bool = True) -> None:
+        if where not in found or (blocks and not found[where].blocks):
+            found[where] = Problem(where, sentence, blocks)
 
-def problems(state: State, config: ModelConfig | None, readiness: Readiness = Readiness()) -> tuple[Problem, ...]:
-    """List what stands in the way of an edit, all at once; cheap enough to be asked after every change."""
-    raise NotImplementedError
+    settings, asked = settings_of(state), asked_of(state)
+    if config is None:
+        add("model", "This model is not installed; choose another or install it.")
+    if min(state.width, state.height) < SMALLEST:
+        add("size", TOO_SMALL)
+    elif asked.picture is None and max(state.width, state.height) > LARGEST_SIDE:
+        add("size", "A new picture has at most 8192 pixels a side; make the canvas smaller.")
+    elif asked.picture is None and max(state.width, state.height) > LONGEST_ASPECT * min(state.width, state.height):
+        add("size", "A new picture is at most four times as long as it is wide; change the canvas.")
+    kind = "fft" if config is None else config.kind
+    probe, adapters = asked, asked.adapters
+    for _ in _FIELDS:
+        try:
+            adapters = recipe_for(probe, kind).adapters
+            break
+        except RequestError as error:
+            refusal = refusal_of(str(error))
+            add(refusal.field if refusal else "task", refusal.sentence if refusal else str(error))
+            if refusal is None or not refusal.supply:
+                break
+            probe = replace(probe, **refusal.supply)
+    if config is not None and found.keys() <= {"instruction", "references", "strength", "control", "mask"}:
+        try:
+            scale = _region(state, asked, config).scale
+            if asked.references and scale < _LITTLE * _region(state, replace(asked, references=()), config).scale:
+                add("references", "The references leave little room for the picture; switch some off.", blocks=False)
+        except RequestError as error:
+            refusal = refusal_of(str(error))
+            add(refusal.field if refusal else "region", refusal.sentence if refusal else str(error))
+    if asked.mask is not None and settings.region is not None and "region" not in found:
+        within = Rect(*settings.region) & state.frame
+        if within and not selected_box(state.edit_mask, within):
+            add("region", OUTSIDE_FRAME)
+    if settings.control_reference is not None and _control_of(state) is None:
+        add("control", "The control picture is no longer among the references; choose another.")
+    elif (refused := _refused_control(asked)) is not None:
+        add("control", refused)
+    if asked.picture is None and mask_box(state):
+        add("mask", "This task makes a new picture; the mask is not used.", blocks=False)
+    if folder is not None and "model" not in found:
+        for adapter in adapters:
+            if not _has_adapter(folder, adapter.name):
+                add("adapters", f"The adapter {adapter.name} is not installed; choose another or install it.")
+    return tuple(sorted(found.values(), key=lambda problem: _FIELDS.index(problem.field)))
 
 
 def frame_of(state: State, config: ModelConfig) -> tuple[Box, tuple[int, int]]:
-    """Say what the model will see: the box in document pixels, and the size (width, height) at which it works; cheap.
+    """Say what the model will see: the box in document pixels, and the size (width, height) at which that is seen.
 
     Raises:
         RequestError: there is no such frame, as `problems` says.
     """
-    raise NotImplementedError
+    region = _region(state, asked_of(state), config)
+    return region.box, region.content
+
+
+def asked_of(state: State) -> EditRequest:
+    """Give the request that a document means, with the parts of pictures ("mask") in place of their digests."""
+    settings, task = settings_of(state), inferred_task(state)
+    masked, new = bool(mask_box(state)), task in TASKS and not TASKS[task].needs_picture
+    edited = not new and (masked or has_picture(state))
+    return EditRequest(
+        instruction=settings.instruction,
+        picture="picture" if edited else None,
+        mask="mask" if edited and masked else None,
+        references=tuple(Reference(reference.id) for reference in used_references(state)),
+        task=task,
+        control=settings.control,
+        control_picture="control" if _control_of(state) is not None else None,
+        strength=settings.strength,
+        adapters=tuple(Adapter(name, strength) for name, strength in settings.adapters),
+        region=settings.region if edited else None,
+        size=None if edited else (state.width, state.height),
+        seed=settings.seed,
+        steps=settings.steps,
+        guidance=settings.guidance,
+        grow=settings.grow,
+        fade=settings.fade,
+        colour_match=settings.colour_match,
+    )
 
 
 def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) -> Snapshot:
     """Cut a document's edit loose from it; slow, for a thread.
 
-    Without `many` one request for each variation, otherwise one for each subject.
+    Without `many` one request for each variation (each with one more than the seed before), otherwise one for each
+    subject, all with the same seed: a reference takes the place of all that are on, a picture that of the document;
+    the mask counts for pictures of the document's size alone.
 
     Raises:
         RequestError: the edit cannot run; the message is for the person.
     """
-    raise NotImplementedError
+    settings, pictures = settings_of(state), dict[str, Picture]()
+    if many:
+        requests = [_request_for(state, config, subject, pictures) for subject in many]
+    else:
+        first = _request(state, config, pictures)
+        seeds = [(settings.seed + number) % 2**64 for number in range(settings.variations)]
+        requests = [replace(first, seed=seed) for seed in seeds]
+    task = requests[0].task or inferred_task(state)
+    foreign = any(isinstance(subject, Picture) for subject in many)
+    below, parents, box = "", (), None
+    if not foreign:
+        box = frame_of(state, config)[0]
+    if box is not None and requests[0].picture is not None:
+        below, parents = digest_of(state.layers, Rect(*box), state.profile), _parents(state, Rect(*box))
+    return Snapshot(
+        requests=tuple(requests),
+        pictures=pictures,
+        task=task,
+        model=settings.model,
+        title=settings.instruction.strip() or TASKS[task].title,
+        document=project_of(state) or "",
+        below=below,
+        parents=parents,
+        box=box,
+    )
+
+
+def snapshot_again(
+    state: State, config: ModelConfig, asked: EditRequest, inputs: Mapping[str, Picture], shift: tuple[int, int]
+) -> Snapshot:
+    """Ask again, of a document as `result_layers.rerun` gives it, what was asked of it before; slow.
+
+    `inputs` has the references and the control picture of then; `shift` is how far the place has moved since.
+
+    Raises:
+        RequestError: the edit cannot run any more; the message is for the person.
+    """
+    names = [*(reference.picture for reference in asked.references), asked.control_picture]
+    names += [reference.mask for reference in asked.references]
+    pictures = {name: inputs[name] for name in names if name}
+    picture = picture_of(state)
+    pictures[digest(picture)] = picture
+    mask = mask_picture(grey_of(state.edit_mask, state.frame))
+    masked = asked.mask is not None
+    if masked:
+        pictures[digest(mask)] = mask
+    region = asked.region
+    if region is not None:
+        region = region[0] + shift[0], region[1] + shift[1], *region[2:]
+    request = replace(asked, picture=digest(picture), mask=digest(mask) if masked else None, region=region)
+    recipe = recipe_for(request, config.kind)
+    sizes = [inputs[reference.picture].size for reference in asked.references]
+    box = _planned(state, request, config, sizes).box
+    return Snapshot(
+        requests=(request,),
+        pictures=pictures,
+        task=recipe.task,
+        model=settings_of(state).model,
+        title=asked.instruction.strip() or TASKS[recipe.task].title,
+        document=project_of(state) or "",
+        below=digest_of(state.layers, Rect(*box), state.profile),
+        parents=_parents(state, Rect(*box)),
+        box=box,
+    )
+
+
+def picture_of(state: State) -> Picture:
+    """Compose what can be seen of a document in its own colours and at its own depth; slow."""
+    return Picture(compose_layers(state.layers, state.frame, depth_of(state.layers)), state.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
+
+
+def mask_picture(grey: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Picture:
+    """Make the picture of a mask (h x w): white where it selects, black elsewhere."""
+    pixels = np.full((*grey.shape, 4), 255, np.uint8)
+    pixels[..., :3] = np.where(grey > SELECTED, 255, 0)[..., None]
+    return Picture(pixels)
+
+
+def _request_for(state: State, config: ModelConfig, subject: Subject, pictures: dict[str, Picture]) -> EditRequest:
+    if isinstance(subject, Picture):
+        return _request(state, config, pictures, subject)
+    for reference in used_references(state):
+        state = change_reference(state, reference.id, on=False)
+    return _request(change_reference(state, subject, on=True), config, pictures)
+
+
+def _request(
+    state: State, config: ModelConfig, pictures: dict[str, Picture], instead: Picture | None = None
+) -> EditRequest:
+    """Make the request of a document, and put the pictures that it names among the others."""
+    for problem in problems(state, config):
+        if problem.blocks:
+            raise RequestError(problem.sentence)
+    asked = asked_of(state)
+    size = (state.width, state.height)
+
+    def put(picture: Picture) -> str:
+        name = digest(picture)
+        pictures.setdefault(name, picture)
+        return name
+
+    mask, region = asked.mask, asked.region
+    if instead is not None and instead.size != size:
+        mask, region, size = None, None, instead.size
+        if asked.task in TASKS and TASKS[asked.task].needs_mask:
+            raise RequestError("The mask fits only pictures of the same size; choose such pictures or another task.")
+    picture = None
+    if asked.picture is not None:
+        picture = put(picture_of(state) if instead is None else instead)
+    if mask is not None:
+        mask = put(mask_picture(grey_of(state.edit_mask, state.frame)))
+    references: list[Reference] = []
+    for reference in used_references(state):
+        shown, cutout = reference_picture(state, reference.id)
+        references.append(Reference(put(shown), None if cutout is None else put(mask_picture(cutout))))
+    control = None
+    if asked.control_picture is not None and (held := _control_of(state)) is not None:
+        control = put(_fitted(reference_picture(state, held.id)[0], size))
+    return replace(
+        asked, picture=picture, mask=mask, region=region, references=tuple(references), control_picture=control
+    )
+
+
+def _region(state: State, asked: EditRequest, config: ModelConfig) -> Region:
+    """Plan what the model sees of a document."""
+    sizes = [_used_size(reference) for reference in used_references(state)] if asked.references else []
+    return _planned(state, asked, config, sizes)
+
+
+def _planned(state: State, asked: EditRequest, config: ModelConfig, sizes: Sequence[tuple[int, int]]) -> Region:
+    """Plan what the model sees of a document beside references of these sizes, as the editor does."""
+    size = (state.width, state.height)
+
+    def around(extent: Rect | None) -> Region:
+        return plan_region(
+            size,
+            None if not extent else (extent.x, extent.y, extent.width, extent.height),
+            sizes,
+            config.size,
+            keep_pixels=config.kind == "fft",
+            region=asked.region,
+        )
+
+    extent = mask_box(state) if asked.mask is not None else None
+    region = around(extent)
+    if extent and region.cut and not selected_box(state.edit_mask, Rect(*region.box) & state.frame):
+        region = around(_largest_spot(state))  # spots at both ends of a long picture: the middle holds none
+    return region
+
+
+def _largest_spot(state: State) -> Rect:
+    selected = (grey_of(state.edit_mask, state.frame) > SELECTED).astype(np.uint8)
+    _, _, statistics, _ = cv2.connectedComponentsWithStats(selected)
+    spot = statistics[1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())]
+    x, y, width, height = (int(spot[column]) for column in range(4))
+    return Rect(x, y, width, height)
+
+
+def _has_adapter(folder: Path, name: str) -> bool:
+    """Look for an adapter where the editor does: by its path, in the model's folder, beside all models."""
+    if name.endswith(".safetensors"):
+        return is_file(Path(name))
+    return any(is_file(place / "adapters" / f"{name}.safetensors") for place in (folder, folder.parent))
+
+
+def _used_size(reference: BoardReference) -> tuple[int, int]:
+    return (reference.width, reference.height) if reference.crop is None else reference.crop[2:]
+
+
+def _control_of(state: State) -> BoardReference | None:
+    wanted = settings_of(state).control_reference
+    return next((reference for reference in references_of(state) if reference.id == wanted), None)
+
+
+def _refused_control(asked: EditRequest) -> str | None:
+    """Ask the preprocessing itself, with a picture of one pixel, whether it can do what is asked."""
+    if asked.control is None or asked.picture is None:
+        return None
+    pixel, own = np.zeros((1, 1, 3), np.uint8), asked.control_picture is not None
+    try:
+        apply_control(asked.control, pixel, np.ones((1, 1), np.bool_), pixel if own else None)
+    except RequestError as error:
+        refusal = refusal_of(str(error))
+        return refusal.sentence if refusal else str(error)
+    return None
+
+
+def _fitted(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Scale a picture so that it covers a size, and cut off what is over, equally on both sides."""
+    if picture.size == size:
+        return picture
+    scale = max(size[0] / picture.size[0], size[1] / picture.size[1])
+    wide, high = (max(side, round(own * scale)) for side, own in zip(size, picture.size, strict=True))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    scaled = np.asarray(cv2.resize(picture.pixels, (wide, high), interpolation=method), picture.pixels.dtype)
+    left, top = (wide - size[0]) // 2, (high - size[1]) // 2
+    return Picture(np.ascontiguousarray(scaled[top : top + size[1], left : left + size[0]]), picture.profile)
+
+
+def _parents(state: State, box: Rect) -> tuple[str, ...]:
+    """List the results whose layers can be seen in a box, the lowest first."""
+    found = [
+        str(layer.extra[RESULT])
+        for root in state.layers
+        if shows(root, box)
+        for layer in walk((root,))
+        if RESULT in layer.extra and layer.visible
+    ]
+    return tuple(dict.fromkeys(found))

@@ -1,1 +1,1 @@
-"""Carries edit requests out in a process of its own, in which MLX lives; the window talks to :class:`engine.Engine`."""
+"""Carries edit requests out in a process of their own, in which MLX lives; `engine.Engine` is the window's door."""

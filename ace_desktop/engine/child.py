@@ -26,6 +26,7 @@ import numpy as np
 from mlx_model.checkpoint import Checkpoint
 from mlx_model.request import (
     Cancelled,
+    EditRequest,
     EditResult,
     OutOfMemory,
     Picture,
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
 
 NICE: Final = 5
 """How far the process steps back behind the window's (nice(2))."""
+BEGUN_ANEW: Final = "the saved step no longer fits the model or its settings, so this was begun anew"
 _ALIVE_EVERY: Final = 0.25
 _DETAILS: Final = 6000
 _NOTHING: Final = Picture(np.zeros((0, 0, 4), np.uint8))
 
 
 def main(pipe: Connection, prefix: str, log: Path) -> None:
-    """Work until the other side hangs up. `prefix` names the blocks that are made here; `log` takes what is printed."""
+    """Work until the other side hangs up; `prefix` names the blocks made here, `log` takes what is printed."""
     _print_to(log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the window, which then hangs up
     os.nice(NICE)
@@ -122,7 +124,7 @@ class Worker:
         """Do a job, or say why not; only what ends the process goes through."""
         run = _Run(work, self._send, self._names, self._cancelled)
         try:
-            paces = self._edit(work, run)
+            editor = self._edit(work, run)
         except Cancelled:
             self._send(Stopped(work.job))
         except Exception as error:
@@ -132,28 +134,33 @@ class Worker:
             details = "".join(traceback.format_exception(error))[-_DETAILS:]
             self._send(Failed(work.job, trouble, str(error), details))
         else:
-            self._send(Finished(work.job, paces, run.silences))
+            self._send(Finished(work.job, editor.model.name, editor.paces, run.silences))
         self._cancelled.discard(work.job)
 
-    def _edit(self, work: Work, run: _Run) -> dict[str, float]:
+    def _edit(self, work: Work, run: _Run) -> Editor:
         pictures = {digest: look_at_picture(shared) for digest, shared in work.pictures.items()}
         checkpoint = None if work.checkpoint is None else look_at_checkpoint(work.checkpoint)
         self._send(Taken(work.job))
         editor = self._ready_editor(work)
         for index, request in work.requests:
             run.begin(index)
-            made = editor.edit(
-                request,
-                pictures,
-                on_progress=run.progress,
-                cancelled=run.cancelled,
-                previews=True,
-                resume=checkpoint,
-                on_checkpoint=run.checkpoint,
-            )
-            run.result(made)
+            fitted = editor.fitted(request, pictures, previews=True, cancelled=run.cancelled)
+            run.notes = fitted.notes
+
+            def edit(resume: Checkpoint | None, request: EditRequest = fitted.request) -> EditResult:
+                return editor.edit(request, pictures, run.progress, run.cancelled, True, resume, run.checkpoint)
+
+            try:
+                run.result(edit(checkpoint))
+            except (UnusableNumbers, OutOfMemory):
+                raise
+            except RequestError:
+                if checkpoint is None:
+                    raise
+                run.notes += (BEGUN_ANEW,)  # of another version of the model, or with another limit
+                run.result(edit(None))
             checkpoint = None  # it was the first request's
-        return dict(editor.paces)
+        return editor
 
     def _ready_editor(self, work: Work) -> Editor:
         wanted = (work.folder, work.memory_limit)
@@ -163,7 +170,7 @@ class Worker:
 
             self._editor, self._made_for = None, None  # two models at once may be too much
             self._editor = Editor(work.folder, work.memory_limit, text_store=default_store())
-            self._editor.paces.update(work.paces)
+            self._editor.paces = work.paces.get(self._editor.model.name, {})
             self._made_for = wanted
         return self._editor
 
@@ -185,6 +192,8 @@ class _Run:
         self._began = self._last = self._told = time.monotonic()
         self._left: float | None = None
         self.silences: dict[str, float] = {}
+        self.notes: tuple[str, ...] = ()
+        """What was given up before the request was begun."""
 
     def begin(self, index: int) -> None:
         """Turn to a request."""
@@ -204,7 +213,8 @@ class _Run:
         """Tell how far the request is."""
         self._stage, self._left = progress.stage, progress.seconds_left
         preview = None if progress.preview is None else share(progress.preview, self._names)
-        self._send(Advanced(self._work.job, self._index, replace(progress, preview=None), preview))
+        told = replace(progress, preview=None, notes=self._all_notes(progress.notes))
+        self._send(Advanced(self._work.job, self._index, told, preview))
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """Hand over a state, where the job is long enough for somebody to miss it."""
@@ -215,5 +225,8 @@ class _Run:
         """Hand over a result."""
         picture = share_picture(result.picture, self._names)
         patch = None if result.patch is result.picture else share_picture(result.patch, self._names)
-        bare = replace(result, picture=_NOTHING, patch=_NOTHING)
+        bare = replace(result, picture=_NOTHING, patch=_NOTHING, notes=self._all_notes(result.notes))
         self._send(Made(self._work.job, self._index, bare, picture, patch))
+
+    def _all_notes(self, notes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.notes, *notes)))

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +20,25 @@ from mlx_model.checkpoint import Checkpoint
 from mlx_model.progress import Stage
 
 from . import child
-from .events import Event, HasEnded, HasStuck, taken
+from .events import Event, HasEnded, HasStuck, Learnt, taken
 from .faults import NO_ROOM, NOT_STARTED, PICTURES_LOST, STUCK_ENDED, TROUBLES
 from .jobs import Job
 from .process import Entry, ModelProcess
-from .protocol import Advanced, Alive, Cancel, Failed, Finished, FromModel, Made, Ready, Saved, Stopped, Taken, Work
+from .protocol import (
+    Advanced,
+    Alive,
+    Cancel,
+    Failed,
+    Finished,
+    FromModel,
+    Made,
+    Ready,
+    Saved,
+    Stopped,
+    Taken,
+    Trouble,
+    Work,
+)
 from .shared_pictures import Numbered, drop, share_checkpoint, share_pictures
 
 log = logging.getLogger(__name__)
@@ -42,7 +57,7 @@ class Task:
     job: Job
     indices: tuple[int, ...]
     memory_limit: int | None = None
-    paces: Mapping[Stage, float] = field(default_factory=dict[Stage, float])
+    paces: Mapping[str, Mapping[Stage, float]] = field(default_factory=dict[str, Mapping[Stage, float]])
     silences: Mapping[str, float] = field(default_factory=dict[str, float])
     checkpoint: Callable[[], Checkpoint | None] | None = None
     """Reads where the first request goes on; None where it begins anew."""
@@ -50,12 +65,18 @@ class Task:
 
 @dataclass
 class _Running:
-    """The task in hand; `heard` is when its process gave the last sign of life, by time.monotonic."""
+    """The task in hand; `heard` is when its process gave the last sign of life, by time.monotonic.
+
+    `taken`: the process has the pictures. `again`: it is handed over for the second time. `give_up` is when a
+    cancelled task has to have stopped.
+    """
 
     task: Task
     heard: float
     stage: str = ""
     blocks: list[str] = field(default_factory=list[str])
+    taken: bool = False
+    again: bool = False
     stuck: bool = False
     give_up: float | None = None
 
@@ -132,7 +153,10 @@ class Driver(threading.Thread):
         """Wait for orders, messages and deaths until closed."""
         try:
             while not self._closing:
-                self._turn()
+                try:
+                    self._turn()
+                except Exception as error:
+                    self._failed(error)
         finally:
             if self._process is not None:
                 self._end_process(self._process)
@@ -166,8 +190,8 @@ class Driver(threading.Thread):
             return None
         return max(0.0, self._idle_since + self.idle_seconds - time.monotonic())
 
-    def _begin(self, task: Task) -> None:
-        self._running = running = _Running(task, time.monotonic())
+    def _begin(self, task: Task, *, again: bool = False) -> None:
+        self._running = running = _Running(task, time.monotonic(), again=again)
         job = task.job
         try:
             process = self._process = self._process or ModelProcess(self._log_file, self._entry)
@@ -186,7 +210,7 @@ class Driver(threading.Thread):
             self._finish(HasEnded(job.id, sentence=PICTURES_LOST, details=str(error)))
         else:
             requests = tuple((index, job.requests[index]) for index in task.indices)
-            limit, paces = task.memory_limit, dict(task.paces)
+            limit, paces = task.memory_limit, task.paces
             process.send(Work(job.id, requests, pictures, job.folder, limit, paces, checkpoint, self._save_after))
             running.heard = time.monotonic()
 
@@ -212,6 +236,7 @@ class Driver(threading.Thread):
             self._tell(HasStuck(message.job, None))
         match message:
             case Taken():
+                running.taken = True
                 self._drop_blocks()
             case Alive():
                 running.stage = message.stage
@@ -220,8 +245,8 @@ class Driver(threading.Thread):
                     running.stage = message.progress.stage
                 self._tell(taken(message, process.names))
             case Finished():
-                learnt = process.machine, message.paces, message.silences
-                self._finish(HasEnded(message.job, False, "", "", *learnt))
+                learnt = Learnt(process.machine or "", message.model, message.paces, message.silences)
+                self._finish(HasEnded(message.job, learnt=learnt))
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))
             case Failed():
@@ -235,6 +260,10 @@ class Driver(threading.Thread):
         running = self._running
         log.info("%s", end.details)
         if running is None:
+            return
+        if process.machine is not None and not running.taken and not running.again and running.give_up is None:
+            self._drop_blocks()
+            self._begin(running.task, again=True)  # it died before the job could be to blame
             return
         if process.machine is not None:
             with contextlib.suppress(OSError):  # the next job tries again
@@ -265,6 +294,16 @@ class Driver(threading.Thread):
         process.kill()
         self._process = None
         return process.close().details
+
+    def _failed(self, error: Exception) -> None:
+        """Go on after what should not happen on this side."""
+        log.error("the engine's thread", exc_info=error)
+        if self._process is not None:
+            self._end_process(self._process)
+        if self._running is not None:
+            sentence = NO_ROOM if isinstance(error, MemoryError) else TROUBLES[Trouble.unexpected]
+            details = "".join(traceback.format_exception(error))
+            self._finish(HasEnded(self._running.task.job.id, sentence=sentence, details=details))
 
     def _finish(self, event: HasEnded) -> None:
         self._drop_blocks()

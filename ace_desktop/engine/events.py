@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mlx_model.checkpoint import Checkpoint
@@ -49,20 +49,28 @@ class HasStuck:
     seconds: float | None
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What a whole run measured, as `times.Times` takes it."""
+
+    machine: str
+    model: str
+    paces: Mapping[Stage, float]
+    silences: Mapping[str, float]
+
+
 @dataclass(frozen=True, eq=False)
 class HasEnded:
     """The thread is free for the next job.
 
-    `sentence` is empty unless the job failed: a key for `tr`, or the model's own. The rest is what a whole run taught.
+    `sentence` is empty unless the job failed: a key for `tr`, or the model's own. `learnt` comes with a whole run.
     """
 
     job: str
     cancelled: bool = False
     sentence: str = ""
     details: str = ""
-    machine: str | None = None
-    paces: Mapping[Stage, float] = field(default_factory=dict[Stage, float])
-    silences: Mapping[str, float] = field(default_factory=dict[str, float])
+    learnt: Learnt | None = None
 
 
 Event: TypeAlias = HasAdvanced | HasMade | HasSaved | HasStuck | HasEnded

@@ -1,4 +1,4 @@
-"""What the person is told when the model's process fails, as texts to be translated: one sentence, with what to do."""
+"""What the person is told when the model fails, as texts to be translated: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ TROUBLES: Final[Mapping[Trouble, str]] = MappingProxyType(
             "repair the model."
         ),
         Trouble.unexpected: _(
-            "Something went wrong in the model. Run it again; if it happens every time, copy the details and report it."
+            "Something went wrong in the model. Run it again; if it happens every time, copy the details and report "
+            "it."
         ),
     }
 )

@@ -32,9 +32,10 @@ class Job:
     """Requests that are worked off one after another by one model, and the immutable snapshot that they speak of.
 
     `requests` are the variations, or one request over several pictures; `pictures` has every picture that they name,
-    by digest. `folder` is the model's, `model` its key. `title` is what people read; `task` a key of
-    `mlx_model.tasks.TASKS`; `document` a project's id, `below` the digest of what lay below, `parents` the ids of
-    results that this one comes from: they are given back with the results and mean nothing to the engine.
+    by digest: they may lie on the disk, so look at them in the background. `folder` is the model's, `model` its key.
+    `title` is what people read; `task` a key of `mlx_model.tasks.TASKS`; `document` a project's id, `below` the
+    digest of what lay below, `parents` the ids of results that this one comes from: they are given back with the
+    results and mean nothing to the engine.
     """
 
     requests: tuple[EditRequest, ...]
@@ -54,11 +55,11 @@ class JobStatus:
     """Where a job stands.
 
     `made` are the indices of the requests that have results, `done` their number and `total` the number of all;
-    `progress` is the last one of the request that is worked on, `index` which that is. `seconds_left` is for the whole
-    job, None while there is nothing to estimate from. `sentence` says for the person why it failed, was interrupted or
-    is stuck, `details` what can be copied; `notes` what was done otherwise than asked (less memory, a smaller frame).
-    `stuck`: no sign of life for longer than it should take; it may be ended. `resume_step` is the step of the saved
-    state from which an interrupted job goes on, 0 where it begins anew.
+    `progress` is the last one of the request that is worked on, `index` which that is. `seconds_left` is for the
+    whole job, None while there is nothing to estimate from. `sentence` says for the person why it failed, was
+    interrupted or is stuck, `details` what can be copied; `notes` what was done otherwise than asked (less memory, a
+    smaller frame). `stuck`: no sign of life for longer than it should take; it may be ended. `resume_step` is the
+    step from which it would go on if it were run again, 0 where it begins anew.
     """
 
     job: Job

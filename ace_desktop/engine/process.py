@@ -94,7 +94,8 @@ class ModelProcess:
         """End it if it lives, remove what it left in shared memory, and say how it ended."""
         self.pipe.close()  # it ends with that, unless it is stopped
         process = self._process
-        assert process is not None, "closed twice"
+        if process is None:
+            raise ValueError("it is closed already")
         process.join(_ENDING)
         self.kill()
         process.join()

@@ -24,8 +24,9 @@ from .shared_pictures import SharedArray, SharedCheckpoint, SharedPicture
 class Work:
     """Work off these requests, (index, request) in order.
 
-    `paces` are seconds per unit of work by stage from earlier runs. `checkpoint` is where the first request goes on.
-    A state is saved every few steps once the job has taken, or will take, more than `save_after` seconds.
+    `paces` are seconds per unit of work from earlier runs, by model and stage. `checkpoint` is where the first
+    request goes on. A state is saved every few steps once the job has taken, or will take, more than `save_after`
+    seconds.
     """
 
     job: str
@@ -33,7 +34,7 @@ class Work:
     pictures: Mapping[str, SharedPicture]
     folder: Path
     memory_limit: int | None
-    paces: Mapping[Stage, float]
+    paces: Mapping[str, Mapping[Stage, float]]
     checkpoint: SharedCheckpoint | None
     save_after: float
 
@@ -113,11 +114,12 @@ class Saved:
 
 @dataclass(frozen=True)
 class Finished:
-    """All requests of the job are done; `paces` as measured by now, `silences` the longest between two signs of life
-    by stage, in seconds.
+    """All requests of the job are done. `paces` are those of `model` by now; `silences` the longest seconds between
+    two signs of life by stage.
     """  # noqa: D205
 
     job: str
+    model: str
     paces: Mapping[Stage, float]
     silences: Mapping[str, float]
 

@@ -1,8 +1,8 @@
 """Arrays that cross to the other process through shared memory: one copy in, one copy out, and the name is gone.
 
-The window's side removes every block, its own and those that it is told of. What a killed process had made and not yet
-told is found again by its name: names are numbered, so the numbers after the last known one are looked up. If both
-sides are killed, multiprocessing's resource tracker, a process that they share, removes what is left.
+The window's side removes every block, its own and those that it is told of. What a killed process had made and not
+yet told is found again by its name: names are numbered, so the numbers after the last known one are looked up. If
+both sides are killed, multiprocessing's resource tracker, a process that they share, removes what is left.
 """
 
 from __future__ import annotations

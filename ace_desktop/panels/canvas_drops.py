@@ -38,6 +38,14 @@ class CanvasDrops(QObject):
         view.setAcceptDrops(True)
         view.installEventFilter(self)
 
+    def close(self) -> None:
+        """Leave the view alone."""
+        self._view.removeEventFilter(self)
+        self.ghost.hide()
+        self.ghost.deleteLater()
+        if self.asking is not None:
+            self.asking.close()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Take drags of cards and pictures; files that are documents of their own go on to the window."""
         kind = event.type()
@@ -82,7 +90,9 @@ class CanvasDrops(QObject):
     def _dropped(self, data: QMimeData, at: QPointF) -> None:
         session = self._view.session
         assert session is not None  # noqa: S101 asked before
-        centre = self._view.transform.to_document(at)
+        x, y = self._view.transform.to_document(at)
+        # What falls beside the picture goes to its border, half of it inside.
+        centre = min(max(x, 0), session.state.width), min(max(y, 0), session.state.height)
         if data.hasFormat(REFERENCE_MIME):
             reference_id = bytes(data.data(REFERENCE_MIME).data()).decode()
             self._let_go()

@@ -30,7 +30,7 @@ class Choice:
 CHOICES: tuple[Choice, ...] = (
     Choice("layer", _("New layer"), _("Lay it over the picture as it is"), "layers"),
     Choice("reference", _("Reference"), _("Show it to the model"), "reference"),
-    Choice("place", _("Blend in here"), _("Let the model put it into the picture at this spot"), "place"),
+    Choice("place", _("Blend in here"), _("The model fits it in at this spot"), "place"),
 )
 """In this order; the first is the default until another was chosen."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OWN_PICTURE = "as-is"
 _SEEDS = 2**32
-_CAPTION_WIDTH = 84
+_CAPTION_WIDTH = 76
 MORE_MODELS = ""
 
 
@@ -210,12 +210,13 @@ class EditDetails(QWidget):
         settings, config = details.settings, details.config
         self._fill(self.model, details.models, settings.model, (tr("Other models…"), MORE_MODELS))
         self.adapters.show_adapters(settings.adapters, details.adapters)
-        automatic = tr(CONTROL_NAMES[details.control]) if details.control else tr("Nothing")
+        automatic = tr("Nothing")
+        if details.control:
+            automatic = tr("{choice} (automatic)", choice=tr(CONTROL_NAMES[details.control]))
         names = [(name, tr(text)) for name, text in CONTROL_NAMES.items()]
-        nothing = tr("{choice} (automatic)", choice=automatic)
         own = settings.control_reference is not None
         chosen = OWN_PICTURE if own and settings.control is None else settings.control
-        self._fill(self.control, [("", nothing), *names], chosen or "")
+        self._fill(self.control, [("", automatic), *names], chosen or "")
         own = own or chosen == OWN_PICTURE
         self._show_row("own_picture", self.own_picture, shown=own)
         pictures = [(reference.id, reference.name) for reference in details.references]

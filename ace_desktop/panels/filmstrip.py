@@ -2,26 +2,362 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDrag, QGuiApplication, QPixmap
+from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
 
 from ..background import Background
+from ..document.result_layers import result_of_layer
+from ..document.results import Result
+from ..document.state import walk
+from ..translation import tr
+from .recipe_view import RecipeView
+from .result_bar import ResultBar
+from .result_files import ResultFiles, file_name, write_result
+from .result_model import SIDE, THUMBNAIL, Item, ResultModel, pending_of
+from .result_space import deletable, freed_words
+from .result_view import ResultView
 
 if TYPE_CHECKING:
-    Editing = Any
+    from ..editing import Editing
+
+_SEARCH_MS = 150
 
 
 class Filmstrip(QWidget):
-    """The results of one document, newest first, and those on their way; hidden while there are none."""
+    """The results of one document, newest first, and those on their way; hidden while there are none.
+
+    What is chosen is shown on the canvas without touching the document; what the pointer rests on as well, as long
+    as it stays there.
+    """
 
     failed = Signal(object)
     """An Exception to be explained."""
     deleted = Signal(str, object)
-    """A sentence for the message bar, and a call that brings the result back."""
+    """A sentence for the message bar, and a call that brings back what was deleted."""
 
     def __init__(self, editing: Editing, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName("filmstrip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._editing, self._background = editing, background
-        self.hide()
+        self._wanted = True
+        self._shown = ("", None)
+        self._before = False
+        self.wipe_at: float | None = None
+        """Where the line of the comparison stands, 0..1; None while there is none."""
+        self.model = ResultModel(self)
+        self.view = ResultView(self.model, self)
+        self.bar = ResultBar(self)
+        self.files = ResultFiles(editing.results, background, self)
+        self.nothing = QLabel(self)
+        self.nothing.setObjectName("caption")
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 4)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        column.addWidget(self.view)
+        column.addWidget(self.nothing)
+        self._search = QTimer(self, interval=_SEARCH_MS, singleShot=True)
+        self._search.timeout.connect(self.refresh)
+        self._connect()
+        self.files.clear()
+        self.refresh()
+
+    def _connect(self) -> None:
+        editing, view, bar = self._editing, self.view, self.bar
+        editing.results_changed.connect(self.refresh)
+        editing.jobs_changed.connect(self.refresh)
+        self.model.thumbnail_wanted.connect(self._make_thumbnail)
+        view.selectionModel().selectionChanged.connect(self._choose)
+        view.rested.connect(self._rest)
+        view.accept_wanted.connect(self.accept)
+        view.before_wanted.connect(self.show_before)
+        view.key_wanted.connect(self._key)
+        view.wipe_wanted.connect(self._nudge)
+        view.pressed_on.connect(self._prepare)
+        view.drag_wanted.connect(self._drag)
+        view.escaped.connect(self.view.clearSelection)
+        view.customContextMenuRequested.connect(self._menu)
+        bar.accept_button.clicked.connect(lambda: self.accept(self.view.chosen))
+        bar.star_button.clicked.connect(lambda: self._key("star", self.view.chosen))
+        bar.reject_button.clicked.connect(lambda: self._key("reject", self.view.chosen))
+        bar.delete_button.clicked.connect(lambda: self._key("delete", self.view.chosen))
+        bar.before_button.pressed.connect(lambda: self.show_before(True))
+        bar.before_button.released.connect(lambda: self.show_before(False))
+        bar.wipe_button.toggled.connect(lambda on: self.wipe(0.5 if on else None))
+        bar.field.textChanged.connect(lambda: self._search.start())
+        bar.tasks.activated.connect(lambda: self.refresh())
+        bar.space_button.clicked.connect(self._space_menu)
+
+    # What it shows
+
+    def refresh(self) -> None:
+        """Show the results and jobs as they are now."""
+        store, chosen = self._editing.results, self.view.chosen
+        everything = store.all()
+        pending = pending_of(self._editing.jobs)
+        self.bar.show_tasks(sorted({result.task for result in everything}))
+        words, task = self.bar.field.text(), self.bar.task
+        found = store.search(words, task) if words or task else everything
+        items: list[Item] = [*pending, *found]
+        kept = chosen if any(item.id == chosen for item in found) else ""
+        blocked = self.view.selectionModel().blockSignals(True)
+        self.model.show(items)
+        index = self.model.index_of(kept)
+        if index.isValid() and self.view.chosen != kept:
+            self.view.setCurrentIndex(index)
+        self.view.selectionModel().blockSignals(blocked)
+        if kept != chosen:
+            self._choose()
+        self.nothing.setText(tr("No result has these words."))
+        self.nothing.setVisible(not items and bool(words or task))
+        self.nothing.setFixedHeight(self.view.height())
+        self.view.setVisible(bool(items))
+        self.bar.show_space(store.bytes_used, store.budget)
+        self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
+        self._appear(bool(everything or pending))
+
+    def want(self, wanted: bool) -> None:
+        """Be seen where there is something to show, or never (canvas only)."""
+        self._wanted = wanted
+        self.refresh()
+
+    def _appear(self, something: bool) -> None:
+        shown = something and self._wanted
+        if shown == self.isHidden():
+            self.setVisible(shown)
+
+    def _make_thumbnail(self, result_id: str) -> None:
+        from PySide6.QtGui import QImage
+
+        store = self._editing.results
+
+        def work() -> QImage:
+            pixels = store.thumbnail(result_id, SIDE)
+            height, width = pixels.shape[:2]
+            opaque = bool((pixels[..., 3] == 255).all())
+            form = QImage.Format.Format_RGBX8888 if opaque else QImage.Format.Format_RGBA8888
+            return QImage(pixels.tobytes(), width, height, width * 4, form).copy()
+
+        def failed(error: Exception) -> None:
+            if store.get(result_id) is None:  # deleted meanwhile, or damaged and set aside
+                self.refresh()
+            else:
+                self.failed.emit(error)
+
+        self._background.run(work, lambda image: self.model.set_thumbnail(result_id, image), failed, self.model)
+
+    # Comparing
+
+    def _choose(self) -> None:
+        chosen = self.view.chosen
+        self.bar.show_result(self._editing.results.get(chosen) if chosen else None)
+        self.model.set_related(self._relatives(chosen))
+        self._compare(chosen)
+
+    def _relatives(self, result_id: str) -> frozenset[str]:
+        result = self._editing.results.get(result_id)
+        if result is None:
+            return frozenset()
+        return frozenset({*result.parents, *(child.id for child in self._editing.results.children(result_id))})
+
+    def _rest(self, result_id: str) -> None:
+        self._compare(result_id or self.view.chosen)
+
+    def _compare(self, result_id: str) -> None:
+        """Show a result on the canvas, or the document alone; nothing where it is so already."""
+        wanted = ("", None) if self._before or not result_id else (result_id, self.wipe_at)
+        if wanted != self._shown:
+            self._shown = wanted
+            self._editing.compare(wanted[0] or None, wanted[1])
+
+    def show_before(self, before: bool) -> None:
+        """Show the picture without the result, as long as a key or the button is held."""
+        self._before = before
+        self._compare(self.view.chosen)
+
+    def wipe(self, at: float | None) -> None:
+        """Put the dividing line there (0..1), or take it away."""
+        self.wipe_at = None if at is None else min(max(at, 0.005), 0.995)
+        if self.bar.wipe_button.isChecked() != (at is not None):
+            self.bar.wipe_button.setChecked(at is not None)
+        self._compare(self._shown[0] or self.view.chosen)
+
+    def _nudge(self, way: float) -> None:
+        if self.view.chosen:
+            self.wipe((0.5 if self.wipe_at is None else self.wipe_at) + (way if self.wipe_at is not None else 0))
+
+    # Deciding
+
+    def accept(self, result_id: str) -> None:
+        """Make a result a layer, and show the document as it is then."""
+        if result_id:
+            self.view.clearSelection()
+            self._compare("")
+            self._editing.accept(result_id)
+
+    def _key(self, wanted: str, result_id: str) -> None:
+        result = self._editing.results.get(result_id)
+        if result is None:
+            return
+        if wanted == "star":
+            self._editing.star(result.id, not result.starred)
+        elif wanted == "reject":
+            self._editing.reject(result.id, not result.rejected)
+        else:
+            self.delete([result])
+
+    def delete(self, results: list[Result]) -> None:
+        """Take results away; `deleted` offers to bring them back."""
+        row = self.model.index_of(results[0].id).row()
+        for result in results:
+            self._editing.delete(result.id)
+        self.refresh()
+        if len(results) == 1 and row >= 0:
+            after = self.model.index(min(row, self.model.rowCount() - 1), 0)
+            if self.model.result(after) is not None:
+                self.view.setCurrentIndex(after)
+
+        def back() -> None:
+            for result in results:
+                self._editing.restore(result.id)
+
+        one = tr("The result was deleted.")
+        self.deleted.emit(
+            one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)), back
+        )
+
+    # Menus
+
+    def _menu(self, at: QPoint) -> None:
+        result = self.model.result(self.view.indexAt(at))
+        if result is not None:
+            self.menu_of(result).popup(self.view.viewport().mapToGlobal(at))
+
+    def menu_of(self, result: Result) -> QMenu:
+        """Make the menu of a result."""
+        editing, menu = self._editing, QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def add(text: str, do: Callable[[], object]) -> None:
+            menu.addAction(text).triggered.connect(lambda _checked=False: do())
+
+        add(tr("Make it a layer"), partial(self.accept, result.id))
+        add(tr("Remove star") if result.starred else tr("Star"), partial(self._key, "star", result.id))
+        add(tr("Not rejected") if result.rejected else tr("Reject"), partial(self._key, "reject", result.id))
+        menu.addSeparator()
+        add(tr("More like this"), partial(editing.more_like, result.id))
+        add(tr("Same seed, other words"), partial(editing.same_seed, result.id))
+        layer_id = self._layer_of(result.id)
+        if layer_id is not None:
+            add(tr("Edit again"), partial(editing.edit_again, layer_id))
+            add(tr("Repeat exactly"), partial(editing.repeat_exactly, layer_id))
+        menu.addSeparator()
+        add(tr("Show recipe"), partial(self.show_recipe, result.id))
+        add(tr("Save as PNG…"), partial(self._save, result))
+        menu.addSeparator()
+        add(tr("Delete"), partial(self.delete, [result]))
+        return menu
+
+    def _layer_of(self, result_id: str) -> str | None:
+        layers = walk(self._editing.session.state.layers)
+        return next((layer.id for layer in layers if result_of_layer(layer) == result_id), None)
+
+    def show_recipe(self, result_id: str) -> None:
+        """Show how a result was made, above its thumbnail."""
+        result = self._editing.results.get(result_id)
+        if result is None:
+            return
+        view = RecipeView(self._editing.results, result, self.window())
+        view.chosen.connect(self.choose)
+        view.open_above(self.view.viewport(), self.view.visualRect(self.model.index_of(result_id)))
+
+    def choose(self, result_id: str) -> None:
+        """Choose a result, whatever was searched for."""
+        if not self.model.index_of(result_id).isValid():
+            self.bar.clear_search()
+            self.refresh()
+        index = self.model.index_of(result_id)
+        if index.isValid():
+            self.view.setCurrentIndex(index)
+            self.view.scrollTo(index)
+
+    def _space_menu(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, results in deletable(self._editing.results):
+            action = menu.addAction(freed_words(text, results))
+            action.setEnabled(bool(results))
+            action.triggered.connect(partial(self._free, results))
+        button = self.bar.space_button
+        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
+
+    def _free(self, results: list[Result], _checked: bool = False) -> None:
+        self.delete(results)
+
+    # Files
+
+    def _prepare(self, result_id: str) -> None:
+        result = self._editing.results.get(result_id)
+        if result is not None:
+            self.files.prepare(result, lambda _: None, lambda _: None)
+
+    def _drag(self, result_id: str) -> None:
+        result = self._editing.results.get(result_id)
+        if result is not None:
+            self.files.prepare(result, self.failed.emit, partial(self._begin_drag, result_id))
+
+    def _begin_drag(self, result_id: str, path: Path) -> None:
+        """Drag the file, unless the hand has let go while it was written."""
+        if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
+            return
+        drag = QDrag(self.view)
+        drag.setMimeData(file_data(path))
+        picture = self.model.data(self.model.index_of(result_id), THUMBNAIL)
+        if picture is not None:
+            pixmap = QPixmap.fromImage(picture)  # pyright: ignore[reportArgumentType] it is a QImage
+            drag.setPixmap(pixmap.scaledToHeight(64, Qt.TransformationMode.SmoothTransformation))
+            drag.setHotSpot(QPoint(drag.pixmap().width() // 2, 32))
+        drag.exec(Qt.DropAction.CopyAction)
+
+    def _save(self, result: Result) -> None:
+        dialog = QFileDialog(self.window(), tr("Save as PNG"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.selectFile(f"{file_name(result)}.png")
+        store = self._editing.results
+
+        def chosen(name: str) -> None:
+            self._background.run(
+                lambda: write_result(store, result, Path(name)), lambda _: None, self.failed.emit, self
+            )
+
+        dialog.fileSelected.connect(chosen)
+        dialog.open()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Never keep the window from being narrow."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Write everything again in another language."""
+        if event.type() == QEvent.Type.LanguageChange:
+            self.view.setAccessibleName(tr("Results"))
+            self.bar.translate()
+            self.refresh()
+        super().changeEvent(event)
+
+
+def file_data(path: Path) -> QMimeData:
+    """Carry a file."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    return data

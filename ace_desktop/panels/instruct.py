@@ -38,14 +38,15 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         "mask": ((_("Paint a mask"), "tool.mask-brush"), (_("Whole image"), "instruct.whole_picture")),
         "references": ((_("Add a reference"), "reference.add"),),
-        "model": ((_("Show models"), "models.show"),),
+        "picture": ((_("Open a picture"), "file.open"),),
+        "model": ((_("Show models"), "window.models"),),
         "region": ((_("Let the model choose"), "instruct.frame_automatic"),),
     }
 )
 """Actions that help with a problem, by its field; those that the window does not have are left out."""
 
 _UNDER_WORDS = ("instruction",)
-_UNDER_CHIP = ("task", "mask", "references")
+_UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
 
 
@@ -79,7 +80,7 @@ class InstructPanel(QWidget):
         self.ideas = Ideas(kept, self)
         self.run_row = RunRow(actions["instruct.run"], self)
         self.more = QToolButton(self)
-        self.more.setObjectName("heading")
+        self.more.setObjectName("more")
         self.more.setFixedHeight(ROW - 4)
         self.more.setIconSize(QSize(12, 12))
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -92,7 +93,7 @@ class InstructPanel(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 2, 12, 12)
+        column.setContentsMargins(12, 0, 12, 8)
         column.setSpacing(8)
         task = QHBoxLayout()
         task.setSpacing(4)
@@ -102,7 +103,6 @@ class InstructPanel(QWidget):
             column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
         column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.details)
-        column.setSpacing(6)
 
     def _connect(self) -> None:
         editing = self.editing

@@ -17,6 +17,7 @@ from PySide6.QtGui import QImage
 
 from ..document.geometry import Rect
 from ..document.plane import Plane
+from ..document.result_layers import result_of_layer
 from ..document.state import GroupLayer, Layer, RasterLayer, State
 from ..document.tree import ancestors, can_move, find, move, origin, with_properties
 from ..session import Session
@@ -28,6 +29,8 @@ LAYER_MIME = "application/x-ace-layers"
 LAYER = Qt.ItemDataRole.UserRole
 THUMBNAIL = Qt.ItemDataRole.UserRole + 1
 MASK_THUMBNAIL = Qt.ItemDataRole.UserRole + 2
+STALE = Qt.ItemDataRole.UserRole + 3
+"""Whether what lies below a layer made by an edit is no longer what it was made of."""
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -48,6 +51,7 @@ class LayerModel(QAbstractItemModel):
         super().__init__(parent)
         self.session = session
         self._shown = session.state
+        self.stale: frozenset[str] = frozenset()
         self._ids: list[str] = []
         self._numbers: dict[str, int] = {}
         self._pictures: dict[str, tuple[Plane, Rect, QImage | None]] = {}
@@ -103,7 +107,11 @@ class LayerModel(QAbstractItemModel):
         if role == LAYER:
             return layer
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return spoken(layer)
+            return spoken(layer, stale=layer.id in self.stale)
+        if role == STALE:
+            return layer.id in self.stale
+        if role == Qt.ItemDataRole.ToolTipRole and layer.id in self.stale:
+            return tr("What lies below has changed since this was made. Run it again to fit.")
         if role == THUMBNAIL and isinstance(layer, RasterLayer):
             return self._picture(layer.id, layer.pixels)
         if role == MASK_THUMBNAIL and layer.mask is not None:
@@ -189,6 +197,15 @@ class LayerModel(QAbstractItemModel):
             if index.isValid():
                 self.dataChanged.emit(index, index)
 
+    def show_stale(self, stale: frozenset[str]) -> None:
+        """Mark these layers as made of something that has changed since."""
+        if stale != self.stale:
+            changed, self.stale = stale ^ self.stale, stale
+            for layer_id in changed:
+                index = self.index_of(layer_id)
+                if index.isValid():
+                    self.dataChanged.emit(index, index)
+
     def _picture(self, key: str, plane: Plane) -> QImage | None:
         x, y = origin(self._shown, key.partition("/")[0])
         rect = self._shown.frame.moved(-x, -y)
@@ -241,7 +258,7 @@ def thumbnail(plane: Plane, rect: Rect) -> QImage:
     return plane_thumbnail(plane, rect)
 
 
-def spoken(layer: Layer) -> str:
+def spoken(layer: Layer, *, stale: bool = False) -> str:
     """Describe a layer in words for those who hear the window."""
     kind = tr("group") if isinstance(layer, GroupLayer) else tr("layer")
     parts = [layer.name, kind]
@@ -251,4 +268,8 @@ def spoken(layer: Layer) -> str:
         parts.append(tr("locked"))
     if layer.mask is not None:
         parts.append(tr("with mask"))
+    if result_of_layer(layer) is not None:
+        parts.append(tr("made by an edit"))
+    if stale:
+        parts.append(tr("no longer fits what lies below"))
     return ", ".join(parts)

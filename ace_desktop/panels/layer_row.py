@@ -19,12 +19,13 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QMouseEvent, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from ..document.result_layers import result_of_layer
 from ..document.state import GroupLayer, Layer
 from ..icons import paint_icon
 from ..theme import CAPTION_PX, RADIUS
 from ..translation import tr
 from .blend_names import BLEND_NAMES
-from .layer_model import LAYER, MASK_THUMBNAIL, THUMBNAIL
+from .layer_model import LAYER, MASK_THUMBNAIL, STALE, THUMBNAIL
 from .thumbnail_frame import draw_thumbnail
 
 HEIGHT = 48
@@ -41,18 +42,20 @@ class Parts:
     picture: QRect
     mask: QRect
     words: QRect
+    again: QRect
     lock: QRect
 
 
-def parts(rect: QRect, has_mask: bool) -> Parts:
-    """Lay a row out: eye, picture, mask, words, lock."""
+def parts(rect: QRect, has_mask: bool, stale: bool = False) -> Parts:
+    """Lay a row out: eye, picture, mask, words, what runs a stale layer again, lock."""
     middle = rect.center().y() + 1
     eye = QRect(rect.x() + 4, middle - 12, 24, 24)
     picture = QRect(eye.right() + 5, middle - _PICTURE // 2, _PICTURE, _PICTURE)
     mask = picture.translated(_PICTURE + 4, 0) if has_mask else QRect(picture.right() + 1, picture.y(), 0, _PICTURE)
     lock = QRect(rect.right() - 27, middle - 12, 24, 24)
     left = (mask if has_mask else picture).right() + 9
-    return Parts(eye, picture, mask, QRect(left, rect.y(), lock.x() - left - 4, rect.height()), lock)
+    again = lock.translated(-26, 0) if stale else QRect(lock.x(), lock.y(), 0, 0)
+    return Parts(eye, picture, mask, QRect(left, rect.y(), again.x() - left - 4, rect.height()), again, lock)
 
 
 class LayerRow(QStyledItemDelegate):
@@ -63,6 +66,8 @@ class LayerRow(QStyledItemDelegate):
     mask_clicked = Signal(str, bool)
     """A layer's mask; True with Alt held: show it alone."""
     picture_clicked = Signal(str)
+    again_clicked = Signal(str)
+    """A stale layer is to be run again."""
 
     def __init__(self, paints_mask: Callable[[str], bool], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,13 +95,16 @@ class LayerRow(QStyledItemDelegate):
         ink = palette.color(role)
         faint = QColor(ink)
         faint.setAlphaF(0.78 if chosen else 0.68)
-        place = parts(rect, layer.mask is not None)
+        stale = bool(index.data(STALE))
+        place = parts(rect, layer.mask is not None, stale)
         paint_icon(
             painter, "eye" if layer.visible else "eye-off", _centred(place.eye), ink if layer.visible else faint
         )
         painter.setOpacity(1.0 if layer.visible else 0.5)
         self._draw_pictures(painter, layer, place, index, palette, ink)
-        self._draw_words(painter, layer, place.words, ink, faint)
+        self._draw_words(painter, layer, stale, place.words, ink, faint)
+        if stale:
+            paint_icon(painter, "refresh", _centred(place.again), ink)
         if layer.locked:
             paint_icon(painter, "lock", _centred(place.lock), ink)
         elif state & QStyle.StateFlag.State_MouseOver:
@@ -120,11 +128,20 @@ class LayerRow(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(target).adjusted(-1.25, -1.25, 1.25, 1.25), 4, 4)
 
-    def _draw_words(self, painter: QPainter, layer: Layer, rect: QRect, ink: QColor, faint: QColor) -> None:
-        unusual = [tr(BLEND_NAMES[layer.blend])] if layer.blend != "normal" else []
+    def _draw_words(
+        self, painter: QPainter, layer: Layer, stale: bool, rect: QRect, ink: QColor, faint: QColor
+    ) -> None:
+        unusual = [tr("Changed below")] if stale else []
+        unusual += [tr(BLEND_NAMES[layer.blend])] if layer.blend != "normal" else []
         if layer.opacity < 1:
             unusual.append(f"{round(layer.opacity * 100)} %")
         font = QFont(painter.font())
+        if result_of_layer(layer) is not None:
+            middle = rect.center().y() - 8 if unusual else rect.center().y() + 1
+            paint_icon(painter, "sparkle", QRectF(rect.x() - 1, middle - 7, 14, 14), ink)
+            whole, rect = rect, rect.adjusted(17, 0, 0, 0)
+        else:
+            whole = rect
         name = painter.fontMetrics().elidedText(layer.name, Qt.TextElideMode.ElideRight, rect.width())
         painter.setPen(ink)
         if not unusual:
@@ -132,11 +149,12 @@ class LayerRow(QStyledItemDelegate):
             return
         half = QRect(rect.x(), rect.center().y() - 17, rect.width(), 18)
         painter.drawText(half, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        below = QRect(whole.x(), half.y() + 18, whole.width(), 18)
         font.setPixelSize(CAPTION_PX)
         painter.setFont(font)
         painter.setPen(faint)
-        words = painter.fontMetrics().elidedText(" · ".join(unusual), Qt.TextElideMode.ElideRight, rect.width())
-        painter.drawText(half.translated(0, 18), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        words = painter.fontMetrics().elidedText(" · ".join(unusual), Qt.TextElideMode.ElideRight, below.width())
+        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
 
     def editorEvent(  # noqa: N802
         self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index
@@ -145,8 +163,12 @@ class LayerRow(QStyledItemDelegate):
         if event.type() == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
             layer: Layer = index.data(LAYER)
             rect: QRect = option.rect  # pyright: ignore[reportAttributeAccessIssue]
-            place, at = parts(rect, layer.mask is not None), event.position().toPoint()
+            place = parts(rect, layer.mask is not None, bool(index.data(STALE)))
+            at = event.position().toPoint()
             if event.button() == Qt.MouseButton.LeftButton:
+                if place.again.contains(at):
+                    self.again_clicked.emit(layer.id)
+                    return True
                 if place.eye.contains(at):
                     self.eye_clicked.emit(layer.id)
                     return True

@@ -89,6 +89,8 @@ class LayersPanel(QWidget):
 
     paint_on_mask = Signal(bool)
     show_mask_alone = Signal()
+    run_again = Signal(str)
+    """A layer made by an edit is to be made anew on what lies below it now."""
 
     def __init__(
         self,
@@ -145,6 +147,7 @@ class LayersPanel(QWidget):
         self._row.lock_clicked.connect(self._flip_locked)
         self._row.mask_clicked.connect(self._choose_mask)
         self._row.picture_clicked.connect(self._choose_pixels)
+        self._row.again_clicked.connect(self.run_again)
         self.blend.activated.connect(self._set_blend)
         self.opacity.moved.connect(self._preview_opacity)
         self.opacity.settled.connect(self._set_opacity)
@@ -160,6 +163,10 @@ class LayersPanel(QWidget):
         if index.isValid():
             self.view.setFocus()
             self.view.edit(index)
+
+    def show_stale(self, stale: frozenset[str]) -> None:
+        """Mark the layers whose request was made of something that has changed since."""
+        self.model.show_stale(stale)
 
     def carry_files(self, make: Callable[[list[str]], QUrl | None]) -> None:
         """Let drags carry a file for other programs, which is made when one begins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,14 +58,14 @@ class ModelsPage(QDialog):
         self._column.addWidget(self.card)
         self._column.addWidget(self._list)
         self._column.addStretch(1)
-        self.scroll = QScrollArea(self)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(self._content)
+        self.area = QScrollArea(self)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(self._content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.scroll)
+        outer.addWidget(self.area)
         self.resize(*_SIZE)
         models.changed.connect(self.fill)
         installer.changed.connect(self._transfer_changed)
@@ -84,8 +85,8 @@ class ModelsPage(QDialog):
     def fill(self) -> None:
         """Write everything anew as it now is; what was chosen and accepted on the page stays."""
         self.setWindowTitle(tr("Models"))
-        focus = self.focusWidget()
-        focused = focus.accessibleName() or getattr(focus, "text", str)() if focus is not None else ""
+        focus: QWidget | None = self.focusWidget()
+        focused = focus.accessibleName() or getattr(focus, "text", str)() if focus else ""
         fresh = QWidget(self._content)
         column = QVBoxLayout(fresh)
         column.setContentsMargins(0, 0, 0, 0)
@@ -166,7 +167,7 @@ class ModelsPage(QDialog):
             card.download.connect(self._download)
             card.import_wanted.connect(self._choose_folder)
             card.delete_begun.connect(self._installer.remove)
-            card.licence_wanted.connect(lambda page: QDesktopServices.openUrl(QUrl(page)))
+            card.licence_wanted.connect(_open)
             column.addWidget(card)
             self.cards[family.name] = card
 
@@ -182,7 +183,7 @@ class ModelsPage(QDialog):
 
     def _download(self, name: str) -> None:
         self._installer.install(name)
-        self.scroll.verticalScrollBar().setValue(0)
+        self.area.verticalScrollBar().setValue(0)
 
     def _without_account(self, name: str) -> None:
         self._installer.install(name, without_account=True)
@@ -192,12 +193,12 @@ class ModelsPage(QDialog):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda folder: self._import(Path(folder), name))
+        dialog.fileSelected.connect(partial(self._import, name))
         dialog.open()
 
-    def _import(self, folder: Path, name: str) -> None:
-        self._installer.import_files(folder, name)
-        self.scroll.verticalScrollBar().setValue(0)
+    def _import(self, name: str, folder: str) -> None:
+        self._installer.import_files(Path(folder), name)
+        self.area.verticalScrollBar().setValue(0)
 
     def _ask_to_remove(self, name: str) -> None:
         model = self._models.model(name)
@@ -234,6 +235,10 @@ class ModelsPage(QDialog):
         if event.type() == QEvent.Type.LanguageChange:
             self.fill()
         super().changeEvent(event)
+
+
+def _open(page: str) -> None:
+    QDesktopServices.openUrl(QUrl(page))
 
 
 def _heading(text: str, parent: QWidget) -> QLabel:

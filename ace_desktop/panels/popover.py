@@ -17,6 +17,7 @@ class Popover(QFrame):
         super().__init__(window)
         self.setObjectName("popover")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._before: QWidget | None = window.focusWidget()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(8, 8, 8, 8)
@@ -32,22 +33,30 @@ class Popover(QFrame):
         self.adjustSize()
         self._open(QRect(point + QPoint(8, 8), self.size()))
 
-    def open_above(self, anchor: QWidget) -> None:
-        """Show it above a widget of the window, their right edges in line."""
-        self.adjustSize()
-        corner = anchor.mapTo(self.parentWidget(), QPoint(anchor.width(), 0))
-        place = QRect(QPoint(0, 0), self.size())
-        place.moveBottomRight(corner - QPoint(1, _EDGE))
-        self._open(place)
+    def open_above(self, anchor: QWidget, part: QRect | None = None) -> None:
+        """Show it above a widget of the window, or a part of it, their left edges in line."""
+        self.fit_above(anchor, part)
+        self._open(self.geometry())
 
-    def _open(self, place: QRect) -> None:
+    def fit_above(self, anchor: QWidget, part: QRect | None = None) -> None:
+        """Have the size of what it holds now, and the place that goes with it."""
+        self.adjustSize()
+        corner = anchor.mapTo(self.parentWidget(), (part or anchor.rect()).topLeft())
+        place = QRect(QPoint(0, 0), self.size())
+        place.moveBottomLeft(corner - QPoint(0, _EDGE))
+        self.setGeometry(self._within(place))
+
+    def _within(self, place: QRect) -> QRect:
         room = self.parentWidget().rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
         place.moveLeft(max(min(place.left(), room.right() - place.width()), room.left()))
         place.moveTop(max(min(place.top(), room.bottom() - place.height()), room.top()))
-        self.setGeometry(place)
+        return place
+
+    def _open(self, place: QRect) -> None:
+        self.setGeometry(self._within(place))
         self.show()
         self.raise_()
-        self.focusNextChild()
+        self.setFocus()
         QApplication.instance().installEventFilter(self)  # pyright: ignore[reportOptionalMemberAccess] there is one
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802

@@ -144,7 +144,8 @@ class ReferenceBoard(QWidget):
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        pictures = pictures_of(QGuiApplication.clipboard().mimeData())
+        data: QMimeData | None = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(data) if data is not None else []
         if pictures:
             self.add_pictures(pictures)
         else:
@@ -218,7 +219,7 @@ class ReferenceBoard(QWidget):
         from .reference_editor import ReferenceEditor
 
         if self.model.index_of(reference_id).isValid():
-            ReferenceEditor(self.session, reference_id, self._background, self.window()).open()
+            ReferenceEditor(self.session, reference_id, self._background, self.failed.emit, self.window()).open()
 
     def _change(self, label: str, reference_id: str, **changes: object) -> None:
         self.session.do(label, change_reference(self.session.state, reference_id, **changes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QDrag, QDragEnterEvent, QDragMoveEvent, QImage, QKeyEvent, QKeySequence, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -77,6 +77,15 @@ class ReferenceView(QListView):
             event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
 
+    def event(self, event: QEvent) -> bool:
+        """Keep keys from the shortcuts of the window that would take them."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            ours = Qt.Key(event.key()) in _OURS and not event.modifiers()
+            if event.matches(QKeySequence.StandardKey.Paste) or (ours and self.currentIndex().isValid()):
+                event.accept()
+                return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Do what a key is for."""
         if event.matches(QKeySequence.StandardKey.Paste):
@@ -102,3 +111,6 @@ class ReferenceView(QListView):
         model = self.model()
         assert isinstance(model, ReferenceModel)  # noqa: S101 the board gives it
         return model
+
+
+_OURS = {Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter}

@@ -34,6 +34,7 @@ class TransferCard(QFrame):
         self.setObjectName("card")
         self._installer, self._title_of, self._otherwise = installer, title_of, otherwise
         self.title, self.caption = QLabel(self), QLabel(self)
+        self.title.setObjectName("name")
         self.caption.setObjectName("caption")
         self.caption.setWordWrap(True)
         self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -58,7 +59,7 @@ class TransferCard(QFrame):
             self.buttons[name] = self._button(action)
             row.addWidget(self.buttons[name])
         self.steps = TokenSteps(self)
-        self.steps.page_wanted.connect(lambda page: QDesktopServices.openUrl(QUrl(page)))
+        self.steps.page_wanted.connect(self._open)
         self.steps.entered.connect(self._enter)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
@@ -98,8 +99,9 @@ class TransferCard(QFrame):
         self.setVisible(transfer is not None)
         if transfer is None:
             return
-        self.title.setText(transfer_title(transfer, self._title_of(transfer.model)))
-        self.caption.setText(transfer_caption(transfer))
+        title = self._title_of(transfer.model)
+        self.title.setText(transfer_title(transfer, title))
+        self.caption.setText(transfer_caption(transfer, title))
         self.caption.setVisible(bool(self.caption.text()))
         self.setAccessibleName(self.title.text())
         self.setAccessibleDescription(self.caption.text())
@@ -133,6 +135,9 @@ class TransferCard(QFrame):
         for name, visible in shown.items():
             self.buttons[name].setVisible(visible)
         self.buttons["cancel"].setEnabled(transfer.phase is not Phase.STOPPING)
+
+    def _open(self, page: str) -> None:
+        QDesktopServices.openUrl(QUrl(page))
 
     def _copy(self) -> None:
         if (transfer := self._installer.transfer) is not None:

@@ -166,7 +166,7 @@ def carry_out(prepared: Prepared, editors: Editors, report: Report) -> list[Save
         result = editor.edit(request, prepared.inputs.pictures, on_progress=report.progress)
         recipe = recipe_of(result, prepared.inputs, prepared.model)
         if number == 0:
-            for warning in result.warnings:
+            for warning in (*result.warnings, *result.notes):
                 report.warning(warning)
         save(result, recipe, prepared, target, report)
         recipes.append(recipe)

@@ -45,7 +45,7 @@ def make_again(asked: Replay, report: Report) -> bool:
     prepared = Prepared(then.request, inputs, model, (target,), asked.embed_inputs)
     result = Editors().of(model).edit(then.request, inputs.pictures, on_progress=report.progress)
     now = recipe_of(result, inputs, model)
-    for warning in result.warnings:
+    for warning in (*result.warnings, *result.notes):
         report.warning(warning)
     save(result, now, prepared, target, report)
     same = now.result == then.result

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.canvas.tools import TOOLS
 from ace_desktop.desktop import Desktop
 from ace_desktop.main_window import INSPECTOR, MainWindow
+from ace_desktop.panels.inspector import LAYERS
 from ace_desktop.panels.tool_options import OptionValues
 from ace_desktop.preferences import Preferences
 from ace_desktop.reporting import explain
@@ -135,9 +136,7 @@ def test_preferences_follow_the_language_they_set(desktop: Desktop, window: Main
 
 def test_geometry_and_folded_sections_come_back(desktop: Desktop, window: MainWindow) -> None:
     window.resize(780, 700)
-    section = window.inspector.findChild(QWidget, "heading")
-    assert section is not None
-    section.click()  # pyright: ignore[reportAttributeAccessIssue]
+    window.inspector.sections[LAYERS].heading.click()
     assert desktop.kept.value.collapsed == ("Layers",)
     window.close()
     again = desktop.new_window(Session(small_document()))

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from mlx_model.library.folders import BUILT_IN, DEFAULT_MODEL
 from mlx_model.request import EditRequest, Picture, Reference, digest
 from mlx_model.runtime import mx
+
+POCKET = BUILT_IN / DEFAULT_MODEL
 
 
 def drawn(width: int, height: int, seed: int = 0) -> Picture:

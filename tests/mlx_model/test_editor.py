@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlx_model.editor import Editor
-from mlx_model.memory import Need, Pictures, Work, estimate, weights_of
+from mlx_model.memory import Fit, Pictures, Release, Work, estimate, weights_of
 from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.t5 import T5Encoder
 from mlx_model.networks.tiny_autoencoder import TinyAutoencoder
@@ -258,7 +258,7 @@ def test_warnings_are_for_the_person(editor: Editor, request_: EditRequest, says
 
 
 def test_a_slow_machine_is_told(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlx_model.editor.slow_reason", lambda: "OpenBLAS is not installed")
+    monkeypatch.setattr("mlx_model.outline.slow_reason", lambda: "OpenBLAS is not installed")
     assert editor.edit(LOCAL, PICTURES).warnings == ("OpenBLAS is not installed",)
 
 
@@ -296,7 +296,7 @@ def test_what_smaller_requests_left_in_memory_makes_room_for_a_larger_one(
     weights = weights_of(folder)
     small, large = ((side, side) for side in (32, 256))
     kept_small, needs = (estimate(tiny_config(), weights, Work(size, size, 2)) for size in (small, large))
-    limit = needs.all_kept - 1
+    limit = needs.modulation_kept - 1
     assert kept_small.all_kept + 2**20 < limit
     editor = Editor(folder, memory_limit=limit)
     parts = editor._parts  # pyright: ignore[reportPrivateUsage]
@@ -335,8 +335,8 @@ def test_what_stays_beside_the_text_encoders_is_counted(tmp_path: Path, monkeypa
     parts.release_text()
     monkeypatch.setattr(editor, "_limit", need.text_released - 1)
 
-    def checked(*_: object) -> Need:
-        return need
+    def checked(*_: object) -> Fit:
+        return Fit(need, Release.ALL)
 
     monkeypatch.setattr("mlx_model.memory.check", checked)
     editor.edit(replace(LOCAL, instruction="a blue star"), PICTURES)

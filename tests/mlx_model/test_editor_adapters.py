@@ -10,7 +10,7 @@ import pytest
 
 from mlx_model import memory, parts
 from mlx_model.editor import Editor
-from mlx_model.memory import Need
+from mlx_model.memory import Fit, Need
 from mlx_model.request import Adapter, RequestError, digest
 from mlx_model.runtime import mx, tree
 from mlx_model.weights.config import QuantizationConfig
@@ -126,9 +126,10 @@ def test_idle_adapters_go_before_anything_runs_short(tmp_path: Path, monkeypatch
     needs: list[Need] = []
     check = memory.check
 
-    def checked(*given: Any) -> Need:
-        needs.append(check(*given))
-        return needs[-1]
+    def checked(*given: Any) -> Fit:
+        found = check(*given)
+        needs.append(found.need)
+        return found
 
     monkeypatch.setattr(memory, "check", checked)
     requests = [REQUESTS[task] for task in ("repaint", "subject")]

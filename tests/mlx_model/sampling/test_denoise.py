@@ -3,11 +3,13 @@
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mlx_model.runtime import mx
 from mlx_model.sampling.denoise import denoise, noise
 
+Numbers = npt.NDArray[np.float32]
 LEVELS = [1.0, 0.75, 0.3, 0.0]
 
 
@@ -36,12 +38,32 @@ def test_steps_are_told_with_the_picture_in_sight() -> None:
     start, picture = noise(3, (1, 2, 2, 16)), noise(4, (1, 2, 2, 16))
     seen: list[tuple[int, float]] = []
 
-    def on_step(done: int, clean: mx.array) -> None:
+    def on_step(done: int, _latent: mx.array, clean: mx.array) -> None:
         seen.append((done, apart(clean, picture)))
 
     denoise(lambda _latent, _step: start - picture, start, LEVELS, on_step)
     assert [done for done, _ in seen] == [1, 2, 3]
     assert max(error for _, error in seen) < 1e-6, seen
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_going_on_from_a_step_is_the_same_walk(first: int) -> None:
+    """Bit by bit, through an array of numpy's; velocities and tellings go by the step's own number."""
+    kept: dict[int, Numbers] = {}
+
+    def keep(done: int, latent: mx.array, _clean: mx.array) -> None:
+        kept[done] = np.array(latent)
+
+    def velocity(latent: mx.array, step: int) -> mx.array:
+        return latent * (step + 1) + 0.1
+
+    end = np.array(denoise(velocity, noise(5, (1, 2, 2, 16)), LEVELS, keep))
+    whole = kept.copy()
+    kept.clear()
+    again = denoise(velocity, mx.array(whole[first]), LEVELS, keep, first)
+    assert np.array_equal(np.array(again), end)
+    assert list(kept) == list(range(first + 1, 4))
+    assert all(np.array_equal(kept[done], whole[done]) for done in kept)
 
 
 def test_the_sum_stays_float32_when_the_network_is_not() -> None:
@@ -70,7 +92,7 @@ def test_one_bad_number_among_good_ones_stops_the_run() -> None:
 
 
 def test_stopping_comes_through() -> None:
-    def stop(_done: int, _clean: mx.array) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,10 +1,15 @@
-"""Previews: the linear map, its rounding, and a small decoder in its place."""
+"""Previews: the linear map, its rounding, its cost, and a small decoder in its place."""
+
+import time
 
 import numpy as np
 
+from mlx_model.editor import Editor
+from mlx_model.request import EditRequest, Progress
 from mlx_model.runtime import mx
 from mlx_model.sampling.preview import preview
 from mlx_model.weights.config import PreviewConfig
+from tests.mlx_model.sample_requests import POCKET
 
 
 def test_the_map_s_rows_are_channels_and_its_columns_colours() -> None:
@@ -36,3 +41,30 @@ def test_a_decoder_s_preview_stays_small() -> None:
     config = PreviewConfig(matrix=((0.0, 0.0, 0.0),) * 16, bias=(0.0, 0.0, 0.0))
     assert preview(mx.zeros((1, 16, 64, 16)), config, enlarged).shape == (128, 512, 3)
     assert preview(mx.zeros((1, 16, 130, 16)), config, enlarged).shape == (48, 352, 3)
+
+
+def test_the_built_in_model_shows_every_step_and_ends_at_what_it_made() -> None:
+    told: list[Progress] = []
+    request = EditRequest("a red star on a blue background", seed=3, steps=4)
+    result = Editor(POCKET).edit(request, {}, told.append, previews=True)
+    previews = [p.preview for p in told if p.preview is not None]
+    assert [p.step for p in told if p.preview is not None] == [1, 2, 3, 4]
+    assert {p.shape for p in previews} == {(16, 16, 3)}
+    made = result.picture.pixels[..., :3].reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    off = [float(np.abs(one - made).mean()) for one in previews]
+    assert off[-1] < 15, f"off by {off} of 255"
+    assert off[-1] < off[0], "and nearer than at the beginning"
+
+
+def test_a_preview_costs_less_than_a_twentieth_of_a_step() -> None:
+    model = Editor(POCKET)
+    result = model.edit(EditRequest("a red star", steps=2), {})
+    step = result.timings["denoise"] / 2
+    latent = mx.random.normal((1, 16, 16, 16), key=mx.random.key(0))
+    mx.eval(latent)
+    seconds: list[float] = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        preview(latent - 0.5 * latent, model.model.preview)
+        seconds.append(time.perf_counter() - begun)
+    assert min(seconds) < step / 20, f"{min(seconds) * 1e3:.2f} ms of {step * 1e3:.0f} ms"

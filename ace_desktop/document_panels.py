@@ -1,0 +1,93 @@
+"""The parts of a window that belong to its document: the edit, the inspector's sections, the strip of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from .edit_on_canvas import EditOnCanvas
+from .panels.canvas_drops import CanvasDrops
+from .panels.filmstrip import Filmstrip
+from .panels.inspector import INSTRUCT, LAYERS, REFERENCES
+from .panels.instruct import InstructPanel
+from .panels.job_line import JobLine
+from .panels.layers import LayersPanel
+from .panels.reference_board import ReferenceBoard
+from .session import Session
+from .translation import tr
+
+if TYPE_CHECKING:
+    from .main_window import MainWindow
+
+
+class DocumentPanels(QObject):
+    """Made when a window shows a document, and closed when it shows another."""
+
+    def __init__(self, window: MainWindow, session: Session) -> None:
+        super().__init__(window)
+        desktop = window.desktop
+        self._window = window
+        self.editing = desktop.edit(session)
+        actions, background = window.actions_by_id, desktop.background
+        self.instruct = InstructPanel(self.editing, desktop.models, desktop.kept, background, actions, window)
+        self.board = ReferenceBoard(session, background, window)
+        self.layers = LayersPanel(session, actions, background, lambda: window.paints_mask, window)
+        self.filmstrip = Filmstrip(self.editing, background, window)
+        self.drops = CanvasDrops(window.view, background, desktop.kept, self)
+        self.on_canvas = EditOnCanvas(self.editing, window.view, self)
+        self.job_line = JobLine(desktop.engine, background, window)
+        window.status.show_job_line(self.job_line)
+        self.layers.paint_on_mask.connect(window.paint_on_mask)
+        self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
+        self.layers.carry_files(desktop.layer_file(window))
+        window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
+        window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
+        self._connect()
+        self.follow_settings()
+
+    def _connect(self) -> None:
+        window, editing = self._window, self.editing
+        self.instruct.asked.connect(window.run)
+        self.instruct.models_wanted.connect(lambda: window.run("window.models"))
+        for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
+            failing.failed.connect(window.fail)
+        editing.said.connect(window.status.say)
+        self.board.said.connect(window.status.say)
+        editing.changed.connect(window.refresh_soon)
+        editing.jobs_changed.connect(window.refresh_soon)
+        window.view.wipe_moved.connect(self._wipe)
+        self.filmstrip.deleted.connect(self._offer_back)
+        self.drops.placed.connect(self._say_ready)
+        self.layers.run_again.connect(editing.rerun)
+        editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
+        self.layers.show_stale(editing.stale)
+
+    def follow_settings(self) -> None:
+        """Show the frame while Instruct is open and the frame is wanted; the strip unless the canvas is alone."""
+        window = self._window
+        self.filmstrip.want(not window.canvas_only)
+        shown = window.inspector.is_open(INSTRUCT) and not window.canvas_only
+        self.on_canvas.show_frame(shown and window.desktop.kept.value.show_frame)
+
+    def _wipe(self, wipe: float) -> None:
+        self.filmstrip.wipe(wipe)
+
+    def _offer_back(self, sentence: str, back: Callable[[], None]) -> None:
+        self._window.message.say(sentence, buttons={tr("Bring back"): back})
+
+    def _say_ready(self) -> None:
+        self._window.inspector.open(INSTRUCT)
+        self._window.status.say(tr("Ready. Press Run to blend it in."))
+
+    def close(self) -> None:
+        """Take everything away."""
+        self.drops.close()
+        self._window.status.show_job_line(None)
+        self._window.view.wipe_moved.disconnect(self._wipe)
+        self.on_canvas.close()
+        self._window.inspector.show_sections(())
+        self.filmstrip.hide()
+        self.filmstrip.deleteLater()
+        self.deleteLater()

@@ -1,0 +1,140 @@
+"""Requests asked again: more of the same, exactly the same, the same on what lies there now, or set to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlx_model.request import EditRequest, Picture, digest
+from mlx_model.weights.config import ModelConfig
+
+from .document.edit import EditSettings, inferred_task, settings_of, with_settings
+from .document.errors import DocumentError
+from .document.plane import Plane
+from .document.references import change_reference, reference_picture, references_of
+from .document.result_layers import rerun, shift_of
+from .document.results import Result, ResultStore
+from .document.snapshot import Snapshot, snapshot_again
+from .document.state import State
+from .document.tree import editable, with_properties
+
+
+def more(store: ResultStore, result: Result, seeds: Sequence[int]) -> Snapshot:
+    """Ask for more like a result: the same of the same pictures, with these seeds; slow.
+
+    Raises:
+        DocumentError: the pictures are no longer there.
+    """
+    return _of_store(store, result, [replace(result.asked, seed=seed) for seed in seeds])
+
+
+def exactly(store: ResultStore, result: Result) -> Snapshot:
+    """Ask for the very same pixels once more; slow. Raises as `more`."""
+    return _of_store(store, result, [result.request])
+
+
+def rerun_snapshot(state: State, layer_id: str, store: ResultStore, result: Result, config: ModelConfig) -> Snapshot:
+    """Ask for a layer anew, on what lies below it now; slow.
+
+    Raises:
+        DocumentError: the pictures that went into it are no longer there.
+        RequestError: it cannot run any more.
+    """
+    mask = store.mask(result.id)
+    under = rerun(state, layer_id, None if mask is None else _plane(mask))
+    made = snapshot_again(under, config, result.asked, store.inputs(result.id), shift_of(state, layer_id))
+    return replace(made, model=result.model)
+
+
+def again_in(
+    state: State, store: ResultStore, result: Result, *, locked: bool = False, layer_id: str | None = None
+) -> State:
+    """Give the document set as it was for a result; slow.
+
+    Its mask and its references, as far as they are on the board, are as they were. `locked` keeps the seed. A layer
+    that is named is hidden, and the mask has moved with it.
+
+    Raises:
+        DocumentError: the mask is no longer there.
+    """
+    shift = (0, 0) if layer_id is None else shift_of(state, layer_id)
+    mask = store.mask(result.id)
+    if mask is not None:
+        state = replace(state, edit_mask=_plane(mask).moved(*shift).cut(state.frame))
+    elif result.request.picture is not None:
+        state = replace(state, edit_mask=Plane(1))
+    asked, control = result.asked, None
+    wanted = {reference.picture for reference in asked.references}
+    for reference in references_of(state):
+        try:
+            name = digest(reference_picture(state, reference.id)[0])
+        except ValueError as error:
+            raise DocumentError("a reference is damaged; take it off the board and add it again") from error
+        control = reference.id if name == asked.control_picture else control
+        state = change_reference(state, reference.id, on=name in wanted)
+    state = with_settings(state, _settings(asked, result, settings_of(state), control, shift, locked))
+    automatic = with_settings(state, replace(settings_of(state), task=None))
+    if inferred_task(automatic) == asked.task:
+        state = automatic
+    if layer_id is not None and editable(state, layer_id):
+        state = replace(with_properties(state, layer_id, visible=False), active=layer_id)
+    return state
+
+
+def _settings(
+    asked: EditRequest,
+    result: Result,
+    now: EditSettings,
+    control: str | None,
+    shift: tuple[int, int],
+    locked: bool,
+) -> EditSettings:
+    region = asked.region
+    if region is not None:
+        region = region[0] + shift[0], region[1] + shift[1], *region[2:]
+    return EditSettings(
+        instruction=asked.instruction,
+        task=asked.task,
+        control=asked.control,
+        control_reference=control,
+        strength=asked.strength,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        seed=asked.seed,
+        seed_locked=locked or now.seed_locked,
+        variations=1 if locked else now.variations,
+        model=result.model,
+        adapters=tuple((adapter.name, adapter.strength) for adapter in asked.adapters),
+        region=region,
+        grow=asked.grow,
+        fade=asked.fade,
+        colour_match=asked.colour_match,
+    )
+
+
+def _of_store(store: ResultStore, result: Result, requests: Sequence[EditRequest]) -> Snapshot:
+    """Ask for requests on what was kept of a result's pictures, under the names that these now have."""
+    pictures = store.inputs(result.id)
+    before = result.request.picture
+    if before is not None:  # outside of what the model saw it is another picture
+        kept = pictures.pop(before)
+        name = digest(kept)
+        pictures[name] = kept
+        requests = [replace(request, picture=name) for request in requests]
+    return Snapshot(
+        requests=tuple(requests),
+        pictures=pictures,
+        task=result.task,
+        model=result.model,
+        title=result.words.strip() or result.task,
+        document="",
+        below=result.below,
+        parents=(result.id,),
+        box=None if result.foreign else result.box,
+    )
+
+
+def _plane(mask: Picture) -> Plane:
+    return Plane.of(np.ascontiguousarray(mask.pixels[..., :1], np.uint8))

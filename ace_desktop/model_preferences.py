@@ -1,0 +1,154 @@
+"""The models page of the preferences: which model paints, where they lie, and what of the machine they may use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
+
+from .model_words import GIB, memory, model_title
+from .translation import marked as _
+from .translation import tr
+
+if TYPE_CHECKING:
+    from .desktop import Desktop
+    from .main_window import MainWindow
+
+IDLE = (
+    (1, _("1 minute")), (10, _("10 minutes")), (60, _("1 hour")), (0, _("Always")),
+)  # fmt: skip
+LIMITS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+"""Gibibytes that can be chosen, as far as the machine has them."""
+_WIDTH = 240
+
+
+class ModelPreferences(QWidget):
+    """Every choice takes effect at once, or says when."""
+
+    def __init__(self, desktop: Desktop, window: MainWindow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desktop, self._window = desktop, window
+        kept = desktop.kept.value
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(24, 24, 24, 24)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(8)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.FieldsStayAtSizeHint)
+        self._form.setFormAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.model = self._box(tr("Edit with"), (), "", "model")
+        self.more = QPushButton(tr("Models…"), self)
+        self._row(tr("Edit with"), self.model, self.more)
+        self._note(tr("Holds for new pictures. More bits are more exact and need more memory."))
+        self.folder = QLabel(self)
+        self.folder.setFixedWidth(_WIDTH)
+        self.folder.setAccessibleName(tr("Folder of models"))
+        self.choose, self.usual = QPushButton(tr("Choose…"), self), QPushButton(tr("Usual place"), self)
+        self._row(tr("Folder of models"), self.folder, self.choose, self.usual)
+        self.folder_note = self._note("")
+        limits = [(0, tr("What suits this machine")), *_limits(kept.memory_limit)]
+        self.limit = self._box(tr("Memory for a model"), limits, kept.memory_limit, "memory_limit")
+        self._row(tr("Memory for a model"), self.limit)
+        self._note(tr("Takes effect with the next edit."))
+        idle = [(minutes, tr(text)) for minutes, text in IDLE]
+        self.idle = self._box(tr("Keep it loaded"), idle, kept.idle_minutes, "idle_minutes")
+        self._row(tr("Keep it loaded"), self.idle)
+        self._note(
+            tr("A loaded model begins at once; when nothing is to be done, its memory is given back after this.")
+        )
+        self.notify = QCheckBox(tr("Tell when an edit ends while another program is in front"), self)
+        self.notify.setChecked(kept.notify)
+        self.notify.toggled.connect(lambda: desktop.kept.change(notify=self.notify.isChecked()))
+        self._form.addRow("", self.notify)
+        for button in (self.more, self.choose, self.usual):
+            button.setAutoDefault(False)
+        self.more.clicked.connect(lambda: desktop.show_models(window))
+        self.choose.clicked.connect(self._choose_folder)
+        self.usual.clicked.connect(lambda: desktop.kept.change(models_folder=""))
+        desktop.models.changed.connect(self.refresh)
+        self.refresh()
+        if desktop.models.shelf is None:
+            desktop.models.look()
+
+    def _row(self, text: str, *fields: QWidget) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for field in fields:
+            row.addWidget(field)
+        row.addStretch(1)
+        self._form.addRow(text, row)
+
+    def _note(self, text: str) -> QLabel:
+        note = QLabel(text, self)
+        note.setObjectName("caption")
+        note.setWordWrap(True)
+        note.setFixedWidth(_WIDTH + 120)
+        self._form.addRow("", note)
+        return note
+
+    def _box(self, name: str, choices: Sequence[tuple[Any, str]], value: Any, setting: str) -> QComboBox:
+        box = QComboBox(self)
+        box.setAccessibleName(name)
+        box.setFixedWidth(_WIDTH)
+        for found, text in choices:
+            box.addItem(text, found)
+        box.setCurrentIndex(max(box.findData(value), 0))
+        box.activated.connect(lambda: self._desktop.kept.change(**{setting: box.currentData()}))
+        return box
+
+    def refresh(self) -> None:
+        """Show the models and the folder as they now are."""
+        models = self._desktop.models
+        with QSignalBlocker(self.model):
+            self.model.clear()
+            shelf = models.shelf
+            for model in () if shelf is None else shelf.here:
+                if model.config is not None:
+                    self.model.addItem(model_title(model.name, () if shelf is None else shelf.families), model.name)
+            self.model.setCurrentIndex(max(self.model.findData(models.chosen), 0))
+        place = str(models.folder)
+        self.folder.setText(self.folder.fontMetrics().elidedText(place, Qt.TextElideMode.ElideMiddle, _WIDTH))
+        self.folder.setToolTip(place)
+        given = models.folder_is_given
+        self.choose.setEnabled(not given and not self._desktop.installer.busy)
+        self.usual.setEnabled(self.choose.isEnabled() and bool(self._desktop.kept.value.models_folder))
+        self.folder_note.setText(
+            tr("The variable ACE_MODELS, with which this program was started, sets it.")
+            if given
+            else tr("A model is being installed: the folder can be changed after that.")
+            if self._desktop.installer.busy
+            else tr("Models are looked for there from now on. Those in another folder stay where they are.")
+        )
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, tr("Folder of models"), str(self._desktop.models.folder))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(self.take_folder)
+        dialog.open()
+
+    def take_folder(self, folder: str) -> None:
+        """Keep models there from now on."""
+        self._desktop.kept.change(models_folder=str(Path(folder)))
+
+
+def _limits(chosen: int) -> list[tuple[int, str]]:
+    """List what can be chosen, in bytes; what was chosen before is among it."""
+    from mlx_model.library.recommendation import memory_bytes
+
+    most = memory_bytes()
+    sizes = {number * GIB for number in LIMITS if number * GIB <= most} | ({chosen} if chosen else set())
+    return [(limit, tr("At most {size}", size=memory(limit))) for limit in sorted(sizes)]

@@ -1,0 +1,197 @@
+"""Jobs of the built-in model through the whole engine: results, progress, order, cancelling, restarts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from ace_desktop.engine.engine import Engine
+from ace_desktop.engine.jobs import Phase
+from mlx_model.progress import STAGES
+from mlx_model.request import EditResult, Progress
+from mlx_model.weights.config import ModelConfig
+from tests.ace_desktop.engine.conftest import PATIENCE_MS, NewEngine, Run
+from tests.ace_desktop.engine.faulty_child import faulty
+from tests.ace_desktop.engine.sample_jobs import POCKET, SIDE, job, mask, picture
+
+LIGHT = """
+import sys
+import ace_desktop.engine.engine
+print(sorted({"mlx", "cv2", "PIL", "tokenizers", "mlx_model.editor", "mlx_model.runtime"} & set(sys.modules)))
+"""
+
+
+class Heard:
+    """Listens to an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.progress: list[Progress] = []
+        self.results: dict[int, EditResult] = {}
+        self.finished: list[str] = []
+        engine.progressed.connect(lambda _, progress: self.progress.append(progress))
+        engine.made.connect(lambda _, index, result: self.results.__setitem__(index, result))
+        engine.finished.connect(self.finished.append)
+
+
+def test_the_windows_process_loads_neither_mlx_nor_opencv_for_it() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr[-2000:]
+
+
+def test_a_job_gives_each_variation_with_stages_steps_and_previews(engine: Engine, until: Run) -> None:
+    heard = Heard(engine)
+    asked = job(variations=2, steps=3)
+    name = engine.submit(asked)
+    assert engine.busy
+    until(engine, name, Phase.done)
+    assert heard.finished == [name]
+    assert not engine.busy
+    first, second = heard.results[0], heard.results[1]
+    outside = mask().pixels[..., 0] == 0
+    outside[SIDE // 4 - 4 : 3 * SIDE // 4 + 4, SIDE // 4 - 4 : 3 * SIDE // 4 + 4] = False  # the mask is grown by 4
+    for result in (first, second):
+        assert np.array_equal(result.picture.pixels[outside], picture().pixels[outside])
+        assert (result.patch.pixels[..., 3] > 0).any()
+        assert result.request.steps == 3
+    assert not np.array_equal(first.picture.pixels, second.picture.pixels)
+    assert {progress.stage for progress in heard.progress} == set(STAGES)
+    steps = [(progress.step, progress.preview) for progress in heard.progress if progress.preview is not None]
+    assert [step for step, _ in steps] == [1, 2, 3, 1, 2, 3]
+    assert all(preview.shape == (SIDE // 8, SIDE // 8, 3) for _, preview in steps if preview is not None)
+    status = engine.status(name)
+    assert status is not None
+    assert (status.done, status.total, len(status.job.pictures)) == (2, 2, 0)
+
+
+def test_the_same_request_gives_the_same_pixels_again(engine: Engine, until: Run) -> None:
+    results: list[EditResult] = []
+    engine.made.connect(lambda _, __, result: results.append(result))
+    for _ in range(2):
+        until(engine, engine.submit(job(seed=5)), Phase.done)
+    assert np.array_equal(results[0].picture.pixels, results[1].picture.pixels)
+
+
+def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
+    engine: Engine, orders: Path, until: Run, qtbot: QtBot
+) -> None:
+    made: list[str] = []
+    engine.made.connect(lambda name, _, __: made.append(name))
+    orders.write_text("load linger")
+    held = engine.submit(job("a"))
+    qtbot.waitUntil(lambda: not orders.exists(), timeout=PATIENCE_MS)
+    first, second, third = (engine.submit(job(words)) for words in ("a star", "a heart", "a moon"))
+    engine.move(third, 1)
+    engine.cancel(held)
+    engine.remove(second)
+    until(engine, first, Phase.done)
+    assert made == [third, first]
+    assert [status.id for status in engine.jobs] == [held, third, first]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_cancel_is_answered_at_once_in_every_stage_and_the_process_goes_on(
+    engine: Engine, orders: Path, stage: str, until: Run, qtbot: QtBot
+) -> None:
+    made: list[str] = []
+    engine.made.connect(lambda name, _, __: made.append(name))
+    orders.write_text(f"{stage} linger")
+    number = STAGES.index(stage)  # other words and another picture, so that there is something to encode
+    name = engine.submit(job(f"{number} red stars", ground=number))
+    qtbot.waitUntil(lambda: (status := engine.status(name)) is not None and _stage(status.progress) == stage,
+                    timeout=PATIENCE_MS)  # fmt: skip
+    process, began = engine.process_id, time.monotonic()
+    engine.cancel(name)
+    status = engine.status(name)
+    assert status is not None
+    assert status.phase is Phase.cancelled
+    assert time.monotonic() - began < 0.25
+    qtbot.waitUntil(lambda: not engine.working, timeout=PATIENCE_MS)
+    stopped = time.monotonic() - began
+    assert engine.process_id == process  # it stopped of itself
+    assert stopped < 2.5  # the aim is one second on a machine that does nothing else
+    assert made == []
+    engine.run_again(name)
+    until(engine, name, Phase.done)
+    assert made == [name]
+
+
+def _stage(progress: Progress | None) -> str:
+    return "" if progress is None else progress.stage
+
+
+def test_all_are_cancelled_and_the_list_keeps_them(engine: Engine, qtbot: QtBot) -> None:
+    names = [engine.submit(job(words)) for words in ("a", "b", "c")]
+    engine.cancel_all()
+    assert [status.phase for status in engine.jobs] == [Phase.cancelled] * 3
+    assert [status.id for status in engine.jobs] == names
+    qtbot.waitUntil(lambda: not engine.working, timeout=PATIENCE_MS)
+
+
+def test_the_expected_time_is_learnt_and_kept_for_the_next_start(
+    new_engine: NewEngine, until: Run, qtbot: QtBot
+) -> None:
+    asked, config = job(), ModelConfig.load(POCKET)
+    first = new_engine()
+    assert first.expected_seconds(asked.requests[0], (SIDE, SIDE), config) is None
+    heard = Heard(first)
+    until(first, first.submit(asked), Phase.done)
+    known = first.expected_seconds(asked.requests[0], (SIDE, SIDE), config)
+    assert known is not None
+    assert 0 < known < 2 * sum(heard.results[0].timings.values())
+    first.close()
+    again = new_engine()
+    qtbot.waitUntil(lambda: again.expected_seconds(asked.requests[0], (SIDE, SIDE), config) is not None)
+    cold = again.expected_seconds(asked.requests[0], (SIDE, SIDE), config)
+    assert cold is not None
+    assert cold > known  # nothing is loaded yet
+
+
+def test_an_idle_process_ends_and_comes_back_for_the_next_job(
+    new_engine: NewEngine, until: Run, qtbot: QtBot
+) -> None:
+    engine = new_engine(idle_minutes=0.2 / 60)
+    until(engine, engine.submit(job()), Phase.done)
+    qtbot.waitUntil(lambda: engine.process_id is None, timeout=PATIENCE_MS)
+    until(engine, engine.submit(job()), Phase.done)
+
+
+def test_what_was_undone_is_back_after_a_restart_and_goes_on_from_the_saved_step(
+    new_engine: NewEngine, until: Run, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """The steps before the saved one are not done again, and the pixels are those of a run without interruption."""
+    results: list[EditResult] = []
+    orders = tmp_path / "fault"
+    whole = new_engine()
+    whole.made.connect(lambda _, __, result: results.append(result))
+    until(whole, whole.submit(job(steps=6, variations=2)), Phase.done)
+    whole.close()
+    orders.write_text("decode linger")
+    first = new_engine(entry=partial(faulty, orders), save_after=0.0)
+    name = first.submit(job(steps=6, variations=2, title="half done"))
+    waiting = first.submit(job("another"))
+    qtbot.waitUntil(lambda: (status := first.status(name)) is not None and status.resume_step > 0,
+                    timeout=PATIENCE_MS)  # fmt: skip
+    first.close()
+    second = new_engine(entry=partial(faulty, orders))
+    qtbot.waitUntil(lambda: len(second.jobs) == 2, timeout=PATIENCE_MS)
+    status, other = second.jobs
+    assert (status.id, status.phase, status.job.title) == (name, Phase.interrupted, "half done")
+    assert (other.id, other.phase) == (waiting, Phase.interrupted)
+    assert status.resume_step >= 4
+    assert status.sentence
+    steps: list[int] = []
+    second.progressed.connect(lambda _, progress: steps.append(progress.step))
+    second.made.connect(lambda _, __, result: results.append(result))
+    orders.unlink(missing_ok=True)
+    second.run_again(name)
+    until(second, name, Phase.done)
+    assert set(steps[: steps.index(6)]) <= {0, 4, 5}
+    for before, after in zip(results[:2], results[2:], strict=True):
+        assert np.array_equal(before.picture.pixels, after.picture.pixels)
