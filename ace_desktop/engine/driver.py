@@ -252,8 +252,9 @@ class Driver(threading.Thread):
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))
             case Failed():
-                sentence = TROUBLES.get(message.trouble, message.sentence)
-                self._finish(HasEnded(message.job, sentence=sentence, details=message.details))
+                said = message.sentence
+                usual = TROUBLES.get(message.trouble, said)
+                self._finish(HasEnded(message.job, sentence=usual, said=said, details=message.details))
 
     def _died(self, process: ModelProcess) -> None:
         """Say why, and start another one, unless this one never came to life."""
