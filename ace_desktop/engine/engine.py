@@ -70,7 +70,8 @@ class Engine(QObject):
     ) -> None:
         super().__init__(parent)
         self.folder: Final = folder
-        self._memory_limit, self._precision = memory_limit, precision
+        self._memory_limit = memory_limit
+        self._precision: Precision | None = precision
         self._queue: queue.Queue = ()
         self._working = ""
         self._began = 0.0
@@ -295,8 +296,10 @@ class Engine(QObject):
             self._working = status.id
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
-            how = self._memory_limit, self._precision, self._times.paces, self._times.silences, checkpoint
-            self._driver.work(Task(status.job, status.left, *how))
+            limit, precision, times = self._memory_limit, self._precision, self._times
+            self._driver.work(
+                Task(status.job, status.left, limit, precision, times.paces, times.silences, checkpoint)
+            )
         self.jobs_changed.emit()
 
     # What is kept on the disk

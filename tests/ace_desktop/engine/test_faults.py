@@ -23,7 +23,6 @@ from tests.ace_desktop.engine.conftest import PATIENCE_MS, NewEngine, Run
 from tests.ace_desktop.engine.faulty_child import starts_not
 from tests.ace_desktop.engine.sample_jobs import POCKET, job
 
-
 MEMORY = faults.TROUBLES[faults.Trouble.memory]
 
 
