@@ -273,7 +273,7 @@ class Driver(threading.Thread):
                 self._process = ModelProcess(self._log_file, self._entry)
         cancelled = running.give_up is not None
         sentence = "" if cancelled else end.sentence
-        self._finish(HasEnded(running.task.job.id, cancelled, sentence, end.details))
+        self._finish(HasEnded(running.task.job.id, cancelled, sentence=sentence, details=end.details))
 
     def _watch(self, process: ModelProcess) -> None:
         """Look after what does not happen: a sign of life, an answer to a cancel, a next job."""

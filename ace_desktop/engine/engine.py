@@ -314,8 +314,8 @@ class Engine(QObject):
         if times.machine and not self._times.machine:
             self._times = times
         if jobs:
-            sentence = tr(PROGRAM_ENDED)
-            self._change((*(replace(status, sentence=sentence) for status in jobs), *self._queue))
+            told = (replace(s, sentence=tr(PROGRAM_ENDED)) if s.phase is Phase.interrupted else s for s in jobs)
+            self._change((*told, *self._queue))
 
     def _saved(self, job_id: str) -> Any:
         return None if self._kept is None else self._kept.saved(job_id)
