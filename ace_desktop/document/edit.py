@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -146,8 +147,9 @@ def mask_box(state: State) -> Rect:
     return selected_box(state.edit_mask, state.frame)
 
 
+@lru_cache(maxsize=4)
 def selected_box(mask: Plane, frame: Rect) -> Rect:
-    """Find the smallest rectangle of the frame around all values of a mask above SELECTED; looks at few tiles."""
+    """Find the smallest rectangle of the frame around all values of a mask above SELECTED; remembered, as planes never change."""
     if mask.default > SELECTED:
         return _selected(mask.read(frame)).moved(frame.x, frame.y)
     found, bounds = EMPTY, mask.bounds
