@@ -147,9 +147,9 @@ def mask_box(state: State) -> Rect:
     return selected_box(state.edit_mask, state.frame)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # planes never change, and this is asked several times after each stroke
 def selected_box(mask: Plane, frame: Rect) -> Rect:
-    """Find the smallest rectangle of the frame around all values of a mask above SELECTED; remembered, as planes never change."""
+    """Find the smallest rectangle of the frame around all values of a mask above SELECTED, 0..255."""
     if mask.default > SELECTED:
         return _selected(mask.read(frame)).moved(frame.x, frame.y)
     found, bounds = EMPTY, mask.bounds
