@@ -35,7 +35,6 @@ from tests.ace_desktop.document.drawings import noise
 from tests.ace_desktop.document.made_up_results import made_up
 from tests.ace_desktop.document.scenes import PROJECT, SAMPLES, scene
 
-
 ROOT = Path(__file__).parents[3]
 
 
