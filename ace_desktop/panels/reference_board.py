@@ -92,7 +92,7 @@ class ReferenceBoard(QWidget):
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
         self.model.modelReset.connect(self._follow)
         self.model.dropped.connect(self.take)
-        self.empty.dropped.connect(lambda data: self.take(data, 0))
+        self.empty.dropped.connect(self.take)
         self.empty.chosen.connect(self.choose_files)
         self.session.changed.connect(self._enable)
         self.view.selectionModel().selectionChanged.connect(self._enable)
@@ -145,8 +145,8 @@ class ReferenceBoard(QWidget):
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        data: QMimeData | None = QGuiApplication.clipboard().mimeData()
-        pictures = pictures_of(data) if data is not None else []
+        held = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(held) if held else []  # there is none where the clipboard is empty
         if pictures:
             self.add_pictures(pictures)
         else:
@@ -158,8 +158,11 @@ class ReferenceBoard(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters([f"{tr('Pictures')} (*{' *'.join(sorted(SUFFIXES))})"])
-        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
+        dialog.filesSelected.connect(self._add_chosen)
         dialog.open()
+
+    def _add_chosen(self, names: list[str]) -> None:
+        self.add_files([Path(name) for name in names])
 
     def _add(self, name: str, read: Read, row: int | None) -> None:
         """Read and encode a picture in the background, then make it one of the references."""

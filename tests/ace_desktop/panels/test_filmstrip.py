@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -53,12 +53,18 @@ class Strip:
         self.strip: Filmstrip = self.window.panels.filmstrip
         self.editing: Editing = self.window.panels.editing
         self.shown: list[tuple[Any, Any, Any]] = []
-        self.editing.compared.connect(lambda image, box, wipe: self.shown.append((image, box, wipe)))
+        self.editing.compared.connect(self._compared)
         self.deleted: list[tuple[str, Callable[[], None]]] = []
-        self.strip.deleted.connect(lambda sentence, back: self.deleted.append((sentence, back)))
+        self.strip.deleted.connect(self._deleted)
         self.settle()
         for text in words:
             self.add(text)
+
+    def _compared(self, image: Any, box: Any, wipe: Any) -> None:
+        self.shown.append((image, box, wipe))
+
+    def _deleted(self, sentence: str, back: Callable[[], None]) -> None:
+        self.deleted.append((sentence, back))
 
     @property
     def state(self) -> State:
@@ -116,6 +122,10 @@ class Strip:
         self.qtbot.keyClick(self.strip.view, key, keys)
 
 
+def _rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
+
+
 @pytest.fixture
 def made(desktop: Desktop, qtbot: QtBot) -> Strip:
     """Give the window with its results."""
@@ -140,7 +150,7 @@ def test_thumbnails_come_newest_first(made: Strip, qtbot: QtBot) -> None:
         image = made.strip.model.data(made.index("a red star"), THUMBNAIL)
         if not isinstance(image, QImage):
             return ()
-        return image.pixelColor(image.width() // 2, image.height() // 2).getRgb()[:3]  # pyright: ignore[reportReturnType]
+        return _rgb(image.pixelColor(image.width() // 2, image.height() // 2))
 
     qtbot.waitUntil(lambda: middle() == COLOURS["a red star"], timeout=PATIENCE_MS)
 
