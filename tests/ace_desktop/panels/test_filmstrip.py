@@ -186,9 +186,9 @@ def test_what_the_pointer_rests_on_is_shown_until_it_leaves(made: Strip, qtbot: 
     viewport = made.strip.view.viewport()
     qtbot.mouseMove(viewport, made.strip.view.visualRect(made.index("a blue ring")).center())
     ring = COLOURS["a blue ring"]
-    qtbot.waitUntil(lambda: made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == ring, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: _rgb(made.shown[-1][0].pixelColor(64, 64)) == ring, timeout=PATIENCE_MS)
     made.strip.view.rested.emit("")
-    assert made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == COLOURS["a red star"]
+    assert _rgb(made.shown[-1][0].pixelColor(64, 64)) == COLOURS["a red star"]
 
 
 def test_the_wipe_is_drawn_dragged_and_moved_by_keys(made: Strip) -> None:
