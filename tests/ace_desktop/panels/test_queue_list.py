@@ -73,10 +73,11 @@ def test_an_empty_list_says_what_it_is_for(jobs: QueueList) -> None:
 def test_a_job_is_followed_from_waiting_to_done(jobs: QueueList, engine: Engine, qtbot: QtBot) -> None:
     seen: list[str] = []
     job_id = engine.submit(job("a red star", steps=4, title="a red star"))
-    engine.progressed.connect(lambda: seen.append(row(jobs, job_id).state.text()))
+    following = engine.progressed.connect(lambda: seen.append(row(jobs, job_id).state.text()))
     assert row(jobs, job_id).bar.isVisible()
     assert row(jobs, job_id).close_button.accessibleName() == "Cancel"
     qtbot.waitUntil(lambda: not engine.busy, timeout=PATIENCE_MS)
+    engine.progressed.disconnect(following)
     assert any("Painting, step 2 of 4" in words for words in seen)
     done = row(jobs, job_id)
     assert done.state.text() == "Done"
