@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLOUR = "#e0413a"  # what brushes begin with
+SMALL, ENLARGED = 256, 4.0  # a sample so many pixels wide is shown so many times larger
 
 
 class FileOpenEvents(QObject):
@@ -230,7 +231,9 @@ class Desktop(QObject):
         words = tr(sample.words)
 
         def done(state: State) -> None:
-            self.show(Session(state), window)
+            shown = self.show(Session(state), window)
+            if state.width < SMALL:
+                shown.view.zoom_to(ENLARGED)
 
         self.background.run(lambda: sample_state(sample, words), done, window.fail, window)
 
