@@ -10,6 +10,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
+
 from mlx_model.request import Box, EditRequest, Reference
 from mlx_model.tasks import infer_task
 
@@ -170,7 +172,7 @@ def _inside(tile: Rect, bounds: Rect) -> bool:
 
 def _selected(values: Pixels) -> Rect:
     selected = values[..., 0] > SELECTED
-    rows, columns = selected.any(1).nonzero()[0], selected.any(0).nonzero()[0]
+    rows, columns = np.flatnonzero(selected.any(1)), np.flatnonzero(selected.any(0))
     if not len(rows):
         return EMPTY
     return Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -54,9 +54,15 @@ class Desk:
         self.previews: list[tuple[QImage | None, Any]] = []
         self.compared: list[tuple[QImage | None, Any, Any]] = []
         self.failures: list[Exception] = []
-        self.editing.preview.connect(lambda image, box: self.previews.append((image, box)))
-        self.editing.compared.connect(lambda *shown: self.compared.append(shown))
+        self.editing.preview.connect(self._previewed)
+        self.editing.compared.connect(self._compared)
         self.editing.failed.connect(self.failures.append)
+
+    def _previewed(self, image: QImage | None, box: Any) -> None:
+        self.previews.append((image, box))
+
+    def _compared(self, image: QImage | None, box: Any, wipe: Any) -> None:
+        self.compared.append((image, box, wipe))
 
     @property
     def state(self) -> State:
