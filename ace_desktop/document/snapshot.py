@@ -125,6 +125,8 @@ def problems(state: State, config: ModelConfig | None, folder: Path | None = Non
             break
         except RequestError as error:
             refusal = refusal_of(str(error))
+            if refusal is not None and refusal.field == "mask" and asked.task == "reference":
+                add("mask", "Paint a mask where the reference should go, or make it the subject of a new picture.")
             add(refusal.field if refusal else "task", refusal.sentence if refusal else str(error))
             if refusal is None or not refusal.supply:
                 break

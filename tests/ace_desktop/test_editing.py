@@ -24,7 +24,8 @@ from ace_desktop.document.geometry import Rect
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.references import add_reference, change_reference, references_of
 from ace_desktop.document.result_layers import accept, is_stale, result_of_layer
-from ace_desktop.document.results import Result, ResultStores
+from ace_desktop.document.result_stores import ResultStores
+from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.document.tree import add, find, with_properties

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from ace_desktop.document.openraster_write import write_openraster
 from ace_desktop.document.projects import open_project, save_project
 from ace_desktop.document.references import add_reference
 from ace_desktop.document.result_files import Result, from_json, to_json
-from ace_desktop.document.results import ResultStore, ResultStores
+from ace_desktop.document.result_stores import ResultStores
+from ace_desktop.document.results import ResultStore
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import State
 from mlx_model.editor import Editor
@@ -269,6 +271,21 @@ def test_a_photograph_that_is_opened_again_has_its_results_again(tmp_path: Path)
     }
     assert len(ids) == 2
     assert None not in ids
+
+
+def test_results_that_no_file_leads_to_go_after_a_month_and_others_never(tmp_path: Path) -> None:
+    stores = ResultStores(tmp_path / "results")
+    saved, closed, young = ("a" * 32, "b" * 32, "c" * 32)
+    stores.claim(saved)
+    for name in (saved, closed, young):
+        stores.of(name).add(*made_up())
+        if name != young:
+            for path in (tmp_path / "results" / name).glob("*"):
+                os.utime(path, (0, 0))
+    stores.sweep()
+    assert len(list((tmp_path / "results").iterdir())) == 3  # they are in use
+    ResultStores(tmp_path / "results").sweep()
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {saved, young}
 
 
 def test_undo_states_and_the_journal_hold_no_result(tmp_path: Path) -> None:
