@@ -60,6 +60,7 @@ class DocumentPanels(QObject):
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
         self.drops.placed.connect(self._say_ready)
+        self.drops.result_dropped.connect(self.filmstrip.accept)
         self.layers.run_again.connect(editing.rerun)
         editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
         self.layers.show_stale(editing.stale)

@@ -19,7 +19,7 @@ from ..translation import tr
 from .recipe_view import RecipeView
 from .result_bar import ResultBar
 from .result_files import ResultFiles, file_name, write_result
-from .result_model import SIDE, THUMBNAIL, Item, ResultModel, pending_of
+from .result_model import RESULT_MIME, SIDE, THUMBNAIL, Item, ResultModel, pending_of
 from .result_space import deletable, freed_words
 from .result_view import ResultView
 
@@ -91,7 +91,7 @@ class Filmstrip(QWidget):
         bar.delete_button.clicked.connect(lambda: self._key("delete", self.view.chosen))
         bar.before_button.pressed.connect(lambda: self.show_before(True))
         bar.before_button.released.connect(lambda: self.show_before(False))
-        bar.wipe_button.toggled.connect(lambda on: self.wipe(0.5 if on else None))
+        bar.wipe_button.toggled.connect(self._divide)
         bar.field.textChanged.connect(lambda: self._search.start())
         bar.tasks.activated.connect(lambda: self.refresh())
         bar.space_button.clicked.connect(self._space_menu)
@@ -189,6 +189,10 @@ class Filmstrip(QWidget):
         if self.bar.wipe_button.isChecked() != (at is not None):
             self.bar.wipe_button.setChecked(at is not None)
         self._compare(self._shown[0] or self.view.chosen)
+
+    def _divide(self, on: bool) -> None:
+        if on != (self.wipe_at is not None):
+            self.wipe(0.5 if on else None)
 
     def _nudge(self, way: float) -> None:
         if self.view.chosen:
@@ -319,7 +323,7 @@ class Filmstrip(QWidget):
         if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
             return
         drag = QDrag(self.view)
-        drag.setMimeData(file_data(path))
+        drag.setMimeData(file_data(path, result_id))
         picture = self.model.data(self.model.index_of(result_id), THUMBNAIL)
         if picture is not None:
             pixmap = QPixmap.fromImage(picture)  # pyright: ignore[reportArgumentType] it is a QImage
@@ -356,8 +360,9 @@ class Filmstrip(QWidget):
         super().changeEvent(event)
 
 
-def file_data(path: Path) -> QMimeData:
-    """Carry a file."""
+def file_data(path: Path, result_id: str) -> QMimeData:
+    """Carry a file for other programs, and which result it is for this one."""
     data = QMimeData()
+    data.setData(RESULT_MIME, result_id.encode())
     data.setUrls([QUrl.fromLocalFile(str(path))])
     return data

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import QModelIndex, QPointF, Qt
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
@@ -186,9 +186,9 @@ def test_what_the_pointer_rests_on_is_shown_until_it_leaves(made: Strip, qtbot: 
     viewport = made.strip.view.viewport()
     qtbot.mouseMove(viewport, made.strip.view.visualRect(made.index("a blue ring")).center())
     ring = COLOURS["a blue ring"]
-    qtbot.waitUntil(lambda: made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == ring, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: _rgb(made.shown[-1][0].pixelColor(64, 64)) == ring, timeout=PATIENCE_MS)
     made.strip.view.rested.emit("")
-    assert made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == COLOURS["a red star"]
+    assert _rgb(made.shown[-1][0].pixelColor(64, 64)) == COLOURS["a red star"]
 
 
 def test_the_wipe_is_drawn_dragged_and_moved_by_keys(made: Strip) -> None:
@@ -312,7 +312,16 @@ def test_a_dragged_result_is_a_png_with_its_recipe(made: Strip, qtbot: QtBot) ->
     assert read_picture(paths[0]).pixels[64, 64].tolist() == [*COLOURS["a red star"], 255]
     made.strip.files.prepare(star, lambda error: pytest.fail(str(error)), paths.append)
     assert paths[0] == paths[1], "it is written once"
-    assert file_data(paths[0]).urls()[0].toLocalFile() == str(paths[0])
+    data = file_data(paths[0], star.id)
+    assert data.urls()[0].toLocalFile() == str(paths[0])
+    view = made.window.view
+    middle = view.rect().center()
+    for kind in (QDragEnterEvent, QDropEvent):
+        at = middle if kind is QDragEnterEvent else QPointF(middle)
+        dragged = kind(at, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # pyright: ignore[reportArgumentType]
+        QApplication.sendEvent(view, dragged)
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
+    made.settle()
     assert file_name(replace(star, asked=replace(star.asked, instruction='a/b: "c"?'))) == "a b c"
     made.strip._drag(star.id)  # pyright: ignore[reportPrivateUsage] no hand holds it: nothing is dragged
 
