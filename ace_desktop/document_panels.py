@@ -59,6 +59,7 @@ class DocumentPanels(QObject):
         editing.jobs_changed.connect(window.refresh_soon)
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
+        self.filmstrip.chosen_changed.connect(window.refresh_soon)
         self.drops.placed.connect(self._say_ready)
         self.drops.result_dropped.connect(self.filmstrip.accept)
         self.layers.run_again.connect(editing.rerun)

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.document.errors import DocumentError
+from ace_desktop.document.plane import Plane
 from ace_desktop.document.result_layers import result_of_layer
 from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
@@ -367,4 +368,42 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     qtbot.mouseClick(layers.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert asked == [above]
     qtbot.waitUntil(lambda: len(made.editing.results.all()) == 3 and not desktop.engine.busy, timeout=PATIENCE_MS)
+    made.settle()
+
+
+def test_a_new_result_takes_the_place_of_its_preview_until_the_person_goes_on(desktop: Desktop, qtbot: QtBot) -> None:
+    made = Strip(desktop, qtbot, ("a green heart",))
+    assert made.strip.view.chosen == "", "what was there before is not shown by itself"
+    made.editing.change(steps=2)
+    made.editing.run()
+    qtbot.waitUntil(lambda: bool(made.strip.view.chosen), timeout=PATIENCE_MS)
+    made.settle()
+    assert made.strip.chosen == made.editing.results.all()[0]
+    qtbot.waitUntil(lambda: made.shown[-1][0] is not None, timeout=PATIENCE_MS)
+    made.editing.change(instruction="something else")
+    assert made.strip.view.chosen, "words do not change what is seen"
+    made.editing.session.do("Clear mask", replace(made.state, edit_mask=Plane(1)))
+    assert made.strip.view.chosen == ""
+    assert made.shown[-1][0] is None
+    qtbot.waitUntil(lambda: not desktop.engine.working, timeout=PATIENCE_MS)
+
+
+def test_the_menu_does_what_the_strip_does(made: Strip, qtbot: QtBot) -> None:
+    window = made.window
+    window.refresh()
+    assert window.reason("result.accept") == "Choose a result in the strip first."
+    for words in ("a blue ring", "a green heart"):
+        window.run("result.next")
+        assert made.strip.chosen is not None
+        assert made.strip.chosen.words == words
+    window.run("result.previous")
+    window.run("result.star")
+    window.refresh()
+    assert made.result("a blue ring").starred
+    assert window.actions_by_id["result.star"].isChecked()
+    window.run("result.wipe")
+    window.refresh()
+    assert window.actions_by_id["result.wipe"].isChecked()
+    window.run("result.accept")
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
