@@ -43,7 +43,14 @@ class Filmstrip(QWidget):
     deleted = Signal(str, object)
     """A sentence for the message bar, and a call that brings back what was deleted."""
 
-    def __init__(self, editing: Editing, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        editing: Editing,
+        background: Background,
+        parent: QWidget | None = None,
+        *,
+        with_recipe: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("filmstrip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -57,7 +64,7 @@ class Filmstrip(QWidget):
         self.model = ResultModel(self)
         self.view = ResultView(self.model, self)
         self.bar = ResultBar(self)
-        self.files = ResultFiles(editing.results, background, self)
+        self.files = ResultFiles(editing.results, background, with_recipe, self)
         self.nothing = QLabel(self)
         self.nothing.setObjectName("caption")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -376,12 +383,12 @@ class Filmstrip(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
-        dialog.selectFile(f"{file_name(result)}.png")
-        store = self._editing.results
+        recipe, store = self.files.with_recipe(), self._editing.results
+        dialog.selectFile(f"{file_name(result, recipe)}.png")
 
         def chosen(name: str) -> None:
             self._background.run(
-                lambda: write_result(store, result, Path(name)), lambda _: None, self.failed.emit, self
+                lambda: write_result(store, result, Path(name), recipe), lambda _: None, self.failed.emit, self
             )
 
         dialog.fileSelected.connect(chosen)

@@ -36,7 +36,7 @@ from ace_desktop.places import resources
 from ace_desktop.session import Session
 from mlx_model.pictures.read import read_picture
 from mlx_model.pictures.recipe import find_recipe
-from mlx_model.request import EditResult, Picture
+from mlx_model.request import EditResult, Picture, RequestError
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.document.scenes import scene
 
@@ -323,14 +323,21 @@ def test_a_dragged_result_is_a_png_with_its_recipe(made: Strip, qtbot: QtBot) ->
         QApplication.sendEvent(view, dragged)
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
-    assert file_name(replace(star, asked=replace(star.asked, instruction='a/b: "c"?'))) == "a b c"
+    assert file_name(replace(star, asked=replace(star.asked, instruction='a/b: "c"?')), True) == "a b c"
+    made.desktop.kept.change(export_recipe=False)
+    made.strip.files.prepare(star, lambda error: pytest.fail(str(error)), paths.append)
+    qtbot.waitUntil(lambda: len(paths) == 3, timeout=PATIENCE_MS)
+    assert paths[2].name == "result.png"
+    with pytest.raises(RequestError):
+        find_recipe(paths[2].read_bytes(), "stripped")
+    assert b"star" not in paths[2].read_bytes(), "no words leave the program where they should not"
     made.strip._drag(star.id)  # pyright: ignore[reportPrivateUsage] no hand holds it: nothing is dragged
 
 
 def test_a_file_that_cannot_be_written_is_said(made: Strip, tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(DocumentError, match="could not be saved"):
-        write_result(made.editing.results, made.result("a red star"), tmp_path / "taken" / "x.png")
+        write_result(made.editing.results, made.result("a red star"), tmp_path / "taken" / "x.png", True)
 
 
 def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
