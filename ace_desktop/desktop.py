@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
-    from .document.results import ResultStores
+    from .document.result_stores import ResultStores
     from .document.state import State
     from .editing import Editing
     from .engine.engine import Engine
@@ -171,9 +171,10 @@ class Desktop(QObject):
     def results(self) -> ResultStores:
         """The results of all projects."""
         if self._results is None:
-            from .document.results import ResultStores
+            from .document.result_stores import ResultStores
 
             self._results = ResultStores(self.places.data / "results")
+            self.background.run(self._results.sweep, lambda _: None, lambda error: log.info("%s", error), self)
         return self._results
 
     def edit(self, session: Session) -> Editing:

@@ -22,7 +22,6 @@ from .document.edit import (
     EditSettings,
     has_picture,
     inferred_task,
-    mask_box,
     project_of,
     settings_of,
     with_project,
@@ -32,7 +31,7 @@ from .document.geometry import Rect
 from .document.references import BoardReference, references_of
 from .document.result_layers import accept, accept_again, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem, Snapshot, asked_of, frame_of, problems, snapshot
+from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
@@ -191,16 +190,10 @@ class Editing(QObject):
         state, config = self.session.state, self.config
         if config is None:
             return None
-        asked, box = asked_of(state), mask_box(state)
-        used = [
-            reference
-            for reference in references_of(state)
-            if any(r.picture == reference.id for r in asked.references)
-        ]
-        sizes = [(r.width, r.height) if r.crop is None else r.crop[2:] for r in used]
-        size = (state.width, state.height) if asked.picture is not None else None
-        extent = (box.x, box.y, box.width, box.height) if asked.mask is not None else None
-        one = self.engine.expected_seconds(asked, size, config, extent, sizes)
+        measures = measures_of(state)
+        one = self.engine.expected_seconds(
+            measures.asked, measures.picture, config, measures.extent, measures.references
+        )
         return None if one is None else one * self.settings.variations
 
     # Runs

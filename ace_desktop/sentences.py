@@ -62,6 +62,7 @@ SENTENCES: tuple[str, ...] = (
     _("A control needs a picture to edit; choose none."),
     _("This task makes a new picture; choose another."),
     _("Paint a mask over what may change."),
+    _("Paint a mask where the reference should go, or make it the subject of a new picture."),
     _("Removing keeps nothing that a control could show; choose none."),
     _("Add a reference picture and switch it on."),
     _("Say in a few words what you want to see."),

@@ -24,7 +24,8 @@ from ace_desktop.document.geometry import Rect
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.references import add_reference, change_reference, references_of
 from ace_desktop.document.result_layers import accept, is_stale, result_of_layer
-from ace_desktop.document.results import Result, ResultStores
+from ace_desktop.document.result_stores import ResultStores
+from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.document.tree import add, find, with_properties
@@ -54,9 +55,15 @@ class Desk:
         self.previews: list[tuple[QImage | None, Any]] = []
         self.compared: list[tuple[QImage | None, Any, Any]] = []
         self.failures: list[Exception] = []
-        self.editing.preview.connect(lambda image, box: self.previews.append((image, box)))
-        self.editing.compared.connect(lambda *shown: self.compared.append(shown))
+        self.editing.preview.connect(self._previewed)
+        self.editing.compared.connect(self._compared)
         self.editing.failed.connect(self.failures.append)
+
+    def _previewed(self, image: QImage | None, box: Any) -> None:
+        self.previews.append((image, box))
+
+    def _compared(self, image: QImage | None, box: Any, wipe: Any) -> None:
+        self.compared.append((image, box, wipe))
 
     @property
     def state(self) -> State:
