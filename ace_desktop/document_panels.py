@@ -45,7 +45,7 @@ class DocumentPanels(QObject):
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
         self.layers.carry_files(desktop.layer_file(window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
-        window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
+        window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
         self._connect()
         self.follow_settings()
 

@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
         self.welcome = Welcome(self.actions_by_id, self)
-        self.welcome.sample_wanted.connect(lambda name: desktop.open_sample(name, self))
+        self.welcome.sample_wanted.connect(self._open_sample)
         self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
         self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
@@ -386,6 +386,9 @@ class MainWindow(QMainWindow):
         last = self.actions_by_id["file.clear_recent"]
         recent = self.desktop.kept.value.recent
         menus.list_recent(self.menus["File/Open recent"], last, recent, lambda path: self.desktop.open(path, self))
+
+    def _open_sample(self, name: str) -> None:
+        self.desktop.open_sample(name, self)
 
     def _list_masks(self) -> None:
         masks = self.session.state.masks if self.session else ()
