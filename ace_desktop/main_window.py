@@ -263,7 +263,8 @@ class MainWindow(QMainWindow):
 
     def _situation(self) -> Situation:
         kept = self.desktop.kept.value
-        return Situation(self.session, self.desktop.clipboard_has_picture(), bool(kept.recent), self.editing)
+        result = self.panels.filmstrip.view.chosen if self.panels else ""
+        return Situation(self.session, self.desktop.clipboard_has_picture(), bool(kept.recent), self.editing, result)
 
     def refresh_soon(self) -> None:
         """Refresh the actions when what is going on now is over."""
