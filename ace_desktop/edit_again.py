@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlx_model.request import EditRequest, Picture, digest
+from mlx_model.request import EditRequest, Picture, RequestError, digest
 from mlx_model.weights.config import ModelConfig
 
 from .document.edit import EditSettings, inferred_task, settings_of, with_settings
-from .document.errors import DocumentError
 from .document.plane import Plane
 from .document.references import change_reference, reference_picture, references_of
+from .document.refusals import DAMAGED_REFERENCE
 from .document.result_layers import rerun, shift_of
 from .document.results import Result, ResultStore
 from .document.snapshot import Snapshot, snapshot_again
@@ -58,6 +58,7 @@ def again_in(
 
     Raises:
         DocumentError: the mask is no longer there.
+        RequestError: a reference on the board is damaged.
     """
     shift = (0, 0) if layer_id is None else shift_of(state, layer_id)
     mask = store.mask(result.id)
@@ -71,7 +72,7 @@ def again_in(
         try:
             name = digest(reference_picture(state, reference.id)[0])
         except ValueError as error:
-            raise DocumentError("a reference is damaged; take it off the board and add it again") from error
+            raise RequestError(DAMAGED_REFERENCE) from error
         control = reference.id if name == asked.control_picture else control
         state = change_reference(state, reference.id, on=name in wanted)
     state = with_settings(state, _settings(asked, result, settings_of(state), control, shift, locked))

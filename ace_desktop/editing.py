@@ -41,6 +41,7 @@ from .session import Session
 from .slow_steps import do_when_still
 from .stale_layers import StaleLayers
 from .translation import marked as _
+from .translation import tr
 
 Models: TypeAlias = Callable[[str], tuple[Path, ModelConfig] | None]
 """Gives a model's folder and config by its key; None where it is not installed."""
@@ -62,7 +63,7 @@ STEPS: Mapping[str, str] = {
     "model": _("Change model"),
     "region": _("Move frame"),
 }
-"""What a step of undo that sets a field is called; others are "Change edit settings"."""
+"""What a step of undo that sets one field is called."""
 
 
 class Editing(QObject):
@@ -113,8 +114,8 @@ class Editing(QObject):
         self.engine.jobs_changed.connect(self._jobs_changed)
         self.engine.progressed.connect(self._progressed)
         arrivals.arrived.connect(self._arrived)
-        arrivals.failed.connect(lambda document, error: document == self._document and self.failed.emit(error))
-        arrivals.tidied.connect(lambda document, sentence: document == self._document and self.said.emit(sentence))
+        arrivals.failed.connect(self._not_kept)
+        arrivals.tidied.connect(self._tidied)
         background.run(self.results.load, self._loaded, self.failed.emit, self)
 
     # Settings
@@ -138,8 +139,8 @@ class Editing(QObject):
         state = self.session.state
         after = with_settings(state, replace(settings_of(state), **values))
         if after is not state:
-            label = STEPS.get(next(iter(values)), "") if len(values) == 1 else ""
-            self.session.do(label or "Change edit settings", after, ("edit", *sorted(values)), [])
+            label = STEPS.get("+".join(values), _("Change edit settings"))
+            self.session.do(label, after, ("edit", *sorted(values)), [])
 
     @property
     def references(self) -> tuple[BoardReference, ...]:
@@ -295,6 +296,14 @@ class Editing(QObject):
         if document == self._document:
             self.results_changed.emit()
 
+    def _not_kept(self, document: str, error: Exception) -> None:
+        if document == self._document:
+            self.failed.emit(error)
+
+    def _tidied(self, document: str, sentence: str) -> None:
+        if document == self._document:
+            self.said.emit(sentence)
+
     def compare(self, result_id: str | None, wipe: float | None = None) -> None:
         """Show a result over the canvas without changing the document; None ends it."""
         self._compared, self._wipe = result_id, wipe
@@ -410,7 +419,7 @@ class Editing(QObject):
         result_id = None if layer is None else result_of_layer(layer)
         result = None if result_id is None else self.results.get(result_id)
         if result is None:
-            self.failed.emit(RequestError("the result of this layer is no longer in the results; run the edit anew"))
+            self.failed.emit(RequestError(tr("The result of this layer was deleted. Run the edit anew.")))
         return result
 
     def _again(self, result_id: str, make: Callable[[Result], Snapshot]) -> None:
@@ -422,7 +431,9 @@ class Editing(QObject):
     def _found(self, result: Result) -> tuple[Path, ModelConfig] | None:
         found = self._models(result.model)
         if found is None:
-            self.failed.emit(RequestError(f"the model {result.model} is not installed; install it to run this again"))
+            self.failed.emit(
+                RequestError(tr("The model “{name}” is not installed. Install it first.", name=result.model))
+            )
         return found
 
     def _do(self, label: str, change: Callable[[State], State], done: Callable[[], None] | None = None) -> None:

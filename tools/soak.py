@@ -60,7 +60,7 @@ def held() -> dict[str, int]:
         "threads": threading.active_count(),
         "processes": len(multiprocessing.active_children()),
         "descriptors": len(list(descriptors.iterdir())) if descriptors.is_dir() else 0,
-        "shared memory": len(list(SHARED.glob("ace*-*"))) if SHARED.is_dir() else 0,
+        "shared memory": len(list(SHARED.glob(f"ace{os.getpid():x}*"))) if SHARED.is_dir() else 0,
     }
 
 

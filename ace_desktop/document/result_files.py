@@ -32,6 +32,8 @@ FOLDER: Final = "results/"
 """Where results lie in a project file."""
 _RESULT_FILE: Final = re.compile(r"([0-9a-f]{32})\.(json|png)")
 _INPUT_FILE: Final = re.compile(r"inputs/([0-9a-f]{64})\.png")
+_TEXTS: Final = ("id", "created", "model", "run", "below", "base")
+_FLAGS: Final = ("foreign", "starred", "rejected", "accepted")
 _ID: Final = re.compile("[0-9a-f]{32}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
@@ -153,11 +155,10 @@ def from_json(data: bytes) -> Result:
             raise ValueError("base")
         left, top, width, height = (whole(number) for number in held["box"])
         wide, high = (whole(number, 1) for number in held["frame"])
-        texts = {name: str(held[name]) for name in ("id", "created", "model", "run", "below", "base")}
-        flags = {name: bool(held[name]) for name in ("foreign", "starred", "rejected", "accepted")}
+        plain: dict[str, Any] = {name: str(held[name]) for name in _TEXTS}
+        plain |= {name: bool(held[name]) for name in _FLAGS}
         made = Result(
-            **texts,
-            **flags,
+            **plain,
             recipe=recipe_from_json(json.dumps(held["recipe"]), "a result"),
             asked=EditRequest.from_json(json.dumps(held["asked"])),
             parents=tuple(str(parent) for parent in held["parents"]),

@@ -31,9 +31,9 @@ from .edit import (
     used_references,
 )
 from .geometry import Rect
-from .masks import grey_of
+from .masks import Grey, grey_of
 from .references import BoardReference, change_reference, reference_picture, references_of
-from .refusals import OUTSIDE_FRAME, TOO_SMALL, refusal_of
+from .refusals import DAMAGED_REFERENCE, OUTSIDE_FRAME, TOO_SMALL, refusal_of
 from .result_layers import RESULT
 from .state import State, depth_of, walk
 
@@ -257,7 +257,7 @@ def picture_of(state: State) -> Picture:
     return Picture(compose_layers(state.layers, state.frame, depth_of(state.layers)), state.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
-def mask_picture(grey: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Picture:
+def mask_picture(grey: Grey) -> Picture:
     """Make the picture of a mask (h x w): white where it selects, black elsewhere."""
     pixels = np.full((*grey.shape, 4), 255, np.uint8)
     pixels[..., :3] = np.where(grey > SELECTED, 255, 0)[..., None]
@@ -299,11 +299,11 @@ def _request(
         mask = put(mask_picture(grey_of(state.edit_mask, state.frame)))
     references: list[Reference] = []
     for reference in used_references(state):
-        shown, cutout = reference_picture(state, reference.id)
+        shown, cutout = _shown(state, reference)
         references.append(Reference(put(shown), None if cutout is None else put(mask_picture(cutout))))
     control = None
     if asked.control_picture is not None and (held := _control_of(state)) is not None:
-        control = put(_fitted(reference_picture(state, held.id)[0], size))
+        control = put(_fitted(_shown(state, held)[0], size))
     return replace(
         asked, picture=picture, mask=mask, region=region, references=tuple(references), control_picture=control
     )
@@ -349,6 +349,13 @@ def _has_adapter(folder: Path, name: str) -> bool:
     if name.endswith(".safetensors"):
         return is_file(Path(name))
     return any(is_file(place / "adapters" / f"{name}.safetensors") for place in (folder, folder.parent))
+
+
+def _shown(state: State, reference: BoardReference) -> tuple[Picture, Grey | None]:
+    try:
+        return reference_picture(state, reference.id)
+    except ValueError as error:
+        raise RequestError(DAMAGED_REFERENCE) from error
 
 
 def _used_size(reference: BoardReference) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from typing import Final
 
 from mlx_model.checkpoint import Checkpoint
 from mlx_model.progress import Stage
+from mlx_model.request import Precision
 
 from . import child
 from .events import Event, HasEnded, HasStuck, Learnt, taken
@@ -57,6 +58,7 @@ class Task:
     job: Job
     indices: tuple[int, ...]
     memory_limit: int | None = None
+    precision: Precision | None = None
     paces: Mapping[str, Mapping[Stage, float]] = field(default_factory=dict[str, Mapping[Stage, float]])
     silences: Mapping[str, float] = field(default_factory=dict[str, float])
     checkpoint: Callable[[], Checkpoint | None] | None = None
@@ -210,8 +212,8 @@ class Driver(threading.Thread):
             self._finish(HasEnded(job.id, sentence=PICTURES_LOST, details=str(error)))
         else:
             requests = tuple((index, job.requests[index]) for index in task.indices)
-            limit, paces = task.memory_limit, task.paces
-            process.send(Work(job.id, requests, pictures, job.folder, limit, paces, checkpoint, self._save_after))
+            how = task.memory_limit, task.precision, task.paces, checkpoint, self._save_after
+            process.send(Work(job.id, requests, pictures, job.folder, *how))
             running.heard = time.monotonic()
 
     def _cancel(self, job_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from mlx_model.request import Box, EditRequest, Picture, Progress, RequestError
+from mlx_model.request import Box, EditRequest, Picture, Precision, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 from mlx_model.work import expected_seconds, stage_work, work_of
 
@@ -38,8 +38,8 @@ class Engine(QObject):
 
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
-    has it; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry` runs in the process,
-    `patience` and `save_after` are seconds (`driver.Driver`).
+    has it, and so is `precision`; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry`
+    runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
     """
 
     jobs_changed = Signal()
@@ -62,19 +62,21 @@ class Engine(QObject):
         parent: QObject | None = None,
         *,
         idle_minutes: float = 10,
+        precision: Precision | None = None,
         entry: Entry = child.main,
         patience: float = 30.0,
         save_after: float = 60.0,
     ) -> None:
         super().__init__(parent)
-        self._folder, self._memory_limit = folder, memory_limit
+        self.folder: Final = folder
+        self._memory_limit, self._precision = memory_limit, precision
         self._queue: queue.Queue = ()
         self._working = ""
         self._began = 0.0
         self._times = Times()
         self._loaded = ""
-        self._held: dict[str, int] = {}
         self._closed = False
+        self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
         self._disk = Background(1, self)
         self._disk.run(self._open, self._opened, self._cannot_keep, self)
@@ -195,9 +197,9 @@ class Engine(QObject):
         warm = self._driver.pid is not None and self._loaded == model.name
         return expected_seconds(stage_work(work, model, ["load"] if warm else []), paces)
 
-    def change(self, *, memory_limit: int | None, idle_minutes: float) -> None:
-        """Take new settings: the limit in bytes holds from the next job on."""
-        self._memory_limit = memory_limit
+    def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
+        """Take new settings, as the constructor has them; they hold from the next job on."""
+        self._memory_limit, self._precision = memory_limit, precision
         self._driver.idle_seconds = 60 * idle_minutes
 
     def close(self) -> None:
@@ -265,7 +267,7 @@ class Engine(QObject):
             self._times = times = self._times.learnt(
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
-            self._on_disk(lambda _: write_times(self._folder / "times.json", times))
+            self._on_disk(lambda _: write_times(self.folder / "times.json", times))
         if before is None or before.phase is not Phase.running or event.cancelled:
             self._change(self._queue)
         elif event.sentence:
@@ -291,16 +293,15 @@ class Engine(QObject):
             self._working, self._began = status.id, time.monotonic()
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
-            self._driver.work(
-                Task(status.job, status.left, self._memory_limit, self._times.paces, self._times.silences, checkpoint)
-            )
+            how = self._memory_limit, self._precision, self._times.paces, self._times.silences, checkpoint
+            self._driver.work(Task(status.job, status.left, *how))
         self.jobs_changed.emit()
 
     # What is kept on the disk
 
     def _open(self) -> tuple[list[JobStatus], Times]:
-        times = read_times(self._folder / "times.json")
-        self._kept = KeptJobs(self._folder / "jobs")
+        times = read_times(self.folder / "times.json")
+        self._kept = KeptJobs(self.folder / "jobs")
         return self._kept.take_over(), times
 
     def _opened(self, found: tuple[list[JobStatus], Times]) -> None:

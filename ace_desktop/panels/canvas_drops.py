@@ -14,7 +14,8 @@ from ..document.references import NewReference, find_reference, new_reference, p
 from ..document.state import State
 from ..session import Session
 from ..settings import Kept
-from ..slow_steps import do_slowly
+from ..slow_steps import do_when_still
+from ..translation import marked as _
 from .drop_choice import DropChoice
 from .incoming import Incoming, eight_bits, has_pictures, pictures_of
 from .placing_ghost import PlacingGhost, longest_side, make_ghost, placed_size
@@ -108,7 +109,7 @@ class CanvasDrops(QObject):
             width, _ = placed_size(find_reference(session.state, reference_id), longest_side(self._view))
         except ValueError:
             return
-        do_slowly(
+        do_when_still(
             session,
             self._background,
             "Place reference",
@@ -143,9 +144,9 @@ class CanvasDrops(QObject):
             "reference": partial(_as_references, pictures),
             "place": partial(_as_placed, pictures[0], centre, longest),
         }[choice]
-        label = "Add reference" if choice == "reference" else "Place picture"
+        label = _("Add reference") if choice == "reference" else _("Place picture")
         done = self.placed.emit if choice == "place" else None
-        do_slowly(session, self._background, label, change, self.failed.emit, done)
+        do_when_still(session, self._background, label, change, self.failed.emit, done)
 
 
 def _as_layers(pictures: Sequence[Incoming], centre: tuple[float, float], state: State) -> State:

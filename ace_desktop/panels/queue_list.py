@@ -240,8 +240,7 @@ class _Rows(QListWidget):
     @property
     def chosen(self) -> str:
         """The id of the chosen job; empty where none is."""
-        item = self.currentItem()
-        return "" if item is None else item.data(Qt.ItemDataRole.UserRole)
+        return str(self.currentIndex().data(Qt.ItemDataRole.UserRole) or "")
 
     def rows(self) -> Mapping[str, JobRow]:
         """Map the ids of the jobs to their rows, in their order."""

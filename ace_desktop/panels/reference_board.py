@@ -24,6 +24,7 @@ from ..document.references import (
 from ..document.state import State
 from ..icons import icon
 from ..session import Session
+from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
 from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
@@ -91,7 +92,7 @@ class ReferenceBoard(QWidget):
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
         self.model.modelReset.connect(self._follow)
         self.model.dropped.connect(self.take)
-        self.empty.dropped.connect(lambda data: self.take(data, 0))
+        self.empty.dropped.connect(self.take)
         self.empty.chosen.connect(self.choose_files)
         self.session.changed.connect(self._enable)
         self.view.selectionModel().selectionChanged.connect(self._enable)
@@ -144,8 +145,8 @@ class ReferenceBoard(QWidget):
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        data: QMimeData | None = QGuiApplication.clipboard().mimeData()
-        pictures = pictures_of(data) if data is not None else []
+        held = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(held) if held else []  # there is none where the clipboard is empty
         if pictures:
             self.add_pictures(pictures)
         else:
@@ -157,8 +158,11 @@ class ReferenceBoard(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters([f"{tr('Pictures')} (*{' *'.join(sorted(SUFFIXES))})"])
-        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
+        dialog.filesSelected.connect(self._add_chosen)
         dialog.open()
+
+    def _add_chosen(self, names: list[str]) -> None:
+        self.add_files([Path(name) for name in names])
 
     def _add(self, name: str, read: Read, row: int | None) -> None:
         """Read and encode a picture in the background, then make it one of the references."""
@@ -175,11 +179,8 @@ class ReferenceBoard(QWidget):
             if made is None:
                 self.said.emit(tr("There is nothing to be seen in it."))
                 return
-            after = put_reference(session.state, made)
-            if row is not None:
-                after = move_reference(after, made.reference.id, row)
-            session.do("Add reference", after)
-            self.view.choose(made.reference.id)
+            change, chosen = partial(_put, made, row), partial(self.view.choose, made.reference.id)
+            do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
 
         self._background.run(work, done, self.failed.emit, self)
 
@@ -316,6 +317,11 @@ class ReferenceBoard(QWidget):
             self.view.viewport().update()
             self._follow()
         super().changeEvent(event)
+
+
+def _put(made: NewReference, row: int | None, state: State) -> State:
+    after = put_reference(state, made)
+    return after if row is None else move_reference(after, made.reference.id, row)
 
 
 def _unmasked(incoming: Incoming) -> tuple[Picture, None]:

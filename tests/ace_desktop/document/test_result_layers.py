@@ -96,7 +96,9 @@ def test_a_real_result_as_a_layer_is_the_picture_that_the_model_gave(
     assert exported.request == given.request
 
 
-def test_an_accepted_result_goes_through_the_project_file(tmp_path: Path, painted: Callable[..., tuple[Result, Picture]]) -> None:  # fmt: skip
+def test_an_accepted_result_goes_through_the_project_file(
+    tmp_path: Path, painted: Callable[..., tuple[Result, Picture]]
+) -> None:
     state = accept(scene(), *painted(scene()))
     write_openraster(tmp_path / "a.ora", state)
     opened = read_openraster(tmp_path / "a.ora")
@@ -174,13 +176,14 @@ def test_what_does_not_fit_is_refused_with_a_sentence(painted: Callable[..., tup
 def changed_below(state: State, photo: str) -> dict[str, State]:
     pixels = state.layers[0]
     assert isinstance(pixels, RasterLayer)
-    dot = Plane.of(noise(1, 4, 4), 40, 40)
+    dotted = pixels.pixels.written(noise(1, 4, 4), 40, 40)
+    hole = Plane(1, default=255).written(np.zeros((9, 9, 1), np.uint8), 40, 40)
     return {
-        "painted": with_plane(state, Target("pixels", photo), pixels.pixels.written(dot.read(Rect(40, 40, 4, 4)), 40, 40)),
+        "painted": with_plane(state, Target("pixels", photo), dotted),
         "hidden": with_properties(state, photo, visible=False),
         "weaker": with_properties(state, photo, opacity=0.5),
         "mode": with_properties(state, photo, blend="multiply"),
-        "masked": with_plane(state, Target("layer mask", photo), Plane(1, default=255).written(np.zeros((9, 9, 1), np.uint8), 40, 40)),
+        "masked": with_plane(state, Target("layer mask", photo), hole),
         "moved": replace(state, layers=(replace(pixels, x=1), *state.layers[1:])),
         "added": add(state, raster((1, 2, 3, 99), Rect(40, 40, 9, 9)), above=photo),
         "profile": replace(state, profile=srgb_profile()),

@@ -31,9 +31,9 @@ def status_of(engine: Engine, name: str) -> JobStatus:
 
 
 def blocks() -> list[str]:
-    """List what lies in shared memory."""
+    """List what this program's engines have in shared memory."""
     place = Path("/dev/shm")  # noqa: S108
-    return sorted(path.name for path in place.glob("ace*-*")) if place.is_dir() else []
+    return sorted(path.name for path in place.glob(f"ace{os.getpid():x}*")) if place.is_dir() else []
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_a_file_that_cannot_be_read_is_said_and_changes_nothing(
 def test_what_is_drawn_while_a_picture_is_read_stays(board: ReferenceBoard, qtbot: QtBot) -> None:
     board.add_files([GEM])
     state = board.session.state
-    board.session.do("Deselect", type(state)(**{**state.__dict__, "selection": None}))
+    board.session.do("Deselect", replace(state, selection=None))
     qtbot.waitUntil(lambda: len(listed(board)) == 1, timeout=PATIENCE_MS)
     assert board.session.state.selection is None
     assert board.session.history.labels[0] == ["Deselect", "Add reference"]
