@@ -272,6 +272,28 @@ def test_a_model_is_deleted_when_asked_twice_and_the_built_in_one_takes_over(
     assert re.match(r"\d+ kB are free again\.", page.card.caption.text())
 
 
+def test_a_model_that_an_edit_needs_stays(
+    desktop: Desktop, models: Models, window: MainWindow, installer: Installer, folder: Path, qtbot: QtBot
+) -> None:
+    installer.install(NAME)
+    settled(qtbot, installer)
+    models.look()
+    qtbot.waitUntil(lambda: models.find(NAME) is not None)
+    page = ModelsPage(models, installer, window, lambda name: name == NAME)
+    page.show()
+    for name in ("remove", "repair"):
+        page.rows[1].actions_of[name].trigger()
+        box = page.findChild(QMessageBox, "in use")
+        assert isinstance(box, QMessageBox)
+        assert box.text() == "An edit is using ACE++ FFT, 4 bits. Wait for it, or cancel it first."
+        click(qtbot, box.buttons()[0])
+        qtbot.waitUntil(lambda: page.findChild(QMessageBox, "in use") is None)
+    assert not installer.busy
+    assert (folder / NAME / "config.json").exists()
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    page.close()
+
+
 def test_a_damaged_model_is_found_and_repaired(
     page: ModelsPage, installer: Installer, folder: Path, qtbot: QtBot
 ) -> None:
