@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..installer import Installer
     from ..models import Models
 
-_SIZE = (640, 720)
+_SIZE = (656, 760)
 
 
 class ModelsPage(QDialog):

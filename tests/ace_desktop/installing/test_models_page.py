@@ -67,6 +67,12 @@ def texts(widget: QWidget) -> str:
     return "\n".join([*labels, *(b.text() for b in widget.findChildren(QAbstractButton) if b.isVisible())])
 
 
+def fits(page: ModelsPage) -> bool:
+    """Tell whether nothing is cut off at the side."""
+    content = page.area.widget()
+    return content.minimumSizeHint().width() <= page.area.viewport().width()
+
+
 def choose_width(page: ModelsPage, family: str, name: str) -> None:
     widths = page.cards[family].widths
     widths.setCurrentIndex(widths.findData(name))
@@ -192,6 +198,7 @@ def test_a_stopped_download_can_be_continued_or_deleted(
     qtbot.waitUntil(lambda: page.cards["small-fft"].deleting.isVisible())
     assert card().isVisible()
     assert page.cards["small-fft"].getting.text() == "Continue the download"
+    assert fits(page)
     hub.faults.clear()
     click(qtbot, page.cards["small-fft"].deleting)
     settled(qtbot, installer)
@@ -337,6 +344,7 @@ def test_everything_has_a_name_and_speaks_korean_too(page: ModelsPage, desktop: 
     desktop.kept.change(language="ko")
     QCoreApplication.processEvents()
     assert page.windowTitle() == "모델"
+    assert fits(page)
     assert page.cards["small-fft"].accept.isChecked(), "what was accepted stays"
     assert page.cards["small-fft"].getting.text() == "다운로드"
     desktop.kept.change(language="en")
