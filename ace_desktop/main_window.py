@@ -34,6 +34,7 @@ from .panels.message_bar import MessageBar
 from .panels.status import Status
 from .panels.tool_column import PREFIX, ToolColumn, tool_actions
 from .panels.tool_options import COLOUR_PLACE, PAINT_PLACE, OptionValues, ToolOptions
+from .panels.transform_fields import fields_of
 from .panels.welcome import Welcome
 from .reporting import explain
 from .session import Session
@@ -288,7 +289,8 @@ class MainWindow(QMainWindow):
         values = OptionValues(kind, self.desktop.kept)
         if self.session is not None:
             self.view.tool = kind.make(self.session, values)
-        self.options.show_tool(kind if self.session and not self.canvas_only else None, values)
+        more = partial(fields_of, self.view) if kind.id == "move" else None
+        self.options.show_tool(kind if self.session and not self.canvas_only else None, values, more)
         self.desktop.kept.change(tool=kind.id)
 
     def paint_on_mask(self, wanted: bool) -> None:

@@ -1,6 +1,6 @@
 """Measure the engine: how long the window's thread is held up while a job runs, and how soon things are answered.
 
-    python tools/bench_engine.py [--jobs 5] [--side 1024]
+    python -m tools.bench_engine [--jobs 5] [--side 1024]
 
 A timer ticks every 5 ms in the window's thread; a stall is what a tick comes late. Beside it stands the same without
 a job. Ends with 1 where the 99th percentile with a job is above 30 ms. Needs no screen.

@@ -1,6 +1,6 @@
 """Wear the engine out: the model's process killed at random moments, and many jobs in a row.
 
-    python tools/soak.py [--kills 100] [--jobs 100] [--steps 8] [--seed 0]
+    python -m tools.soak [--kills 100] [--jobs 100] [--steps 8] [--seed 0]
 
 Each kill has to be noticed within 2 seconds, fail its job with a sentence and leave the next one to succeed. After
 the jobs the memory of both processes is within 5 % of what it was after the tenth. At the end there is no thread,

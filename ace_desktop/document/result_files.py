@@ -203,7 +203,8 @@ def _is_ours(name: str) -> bool:
 def cropped(picture: Picture, box: Box) -> Picture:
     """Cut a box out of a picture."""
     left, top, width, height = box
-    return Picture(np.ascontiguousarray(picture.pixels[top : top + height, left : left + width]), picture.profile)
+    pixels = np.ascontiguousarray(picture.pixels[top : top + height, left : left + width])
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
 def placed(picture: Picture, box: Box, frame: tuple[int, int]) -> Picture:
@@ -213,7 +214,7 @@ def placed(picture: Picture, box: Box, frame: tuple[int, int]) -> Picture:
         return picture
     pixels = np.zeros((frame[1], frame[0], 4), picture.pixels.dtype)
     pixels[top : top + height, left : left + width] = picture.pixels
-    return Picture(pixels, picture.profile)
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
 def laid_over(base: Picture, patch: Picture, *, keep_alpha: bool) -> Picture:

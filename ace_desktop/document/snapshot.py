@@ -389,7 +389,8 @@ def _fitted(picture: Picture, size: tuple[int, int]) -> Picture:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = np.asarray(cv2.resize(picture.pixels, (wide, high), interpolation=method), picture.pixels.dtype)
     left, top = (wide - size[0]) // 2, (high - size[1]) // 2
-    return Picture(np.ascontiguousarray(scaled[top : top + size[1], left : left + size[0]]), picture.profile)
+    pixels = np.ascontiguousarray(scaled[top : top + size[1], left : left + size[0]])
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
 def _parents(state: State, box: Rect) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ def painted(store: ResultStore, config: ModelConfig) -> Callable[..., tuple[Resu
         pixels = np.zeros((state.height, state.width, 4), np.uint8 if depth == 8 else np.uint16)
         pixels[28:48, 28:52] = (0, full, 0, full // 2)
         pixels[30:46, 30:50] = (0, full, 0, full)
-        patch, [asked] = Picture(pixels, state.profile), made.requests
+        patch = Picture(pixels, state.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
+        [asked] = made.requests
         box = (BOX.x, BOX.y, BOX.width, BOX.height)
         done = EditResult(patch, patch, replace(asked, steps=8), "pocket", box, (60, 50), (64, 64), {}, {})
         # The digest has to be that of the box in which this was "painted".
