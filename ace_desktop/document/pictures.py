@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from mlx_model.pictures.camera import camera_data
 from mlx_model.pictures.read import read_bytes, read_picture
 from mlx_model.pictures.recipe import find_recipe
 from mlx_model.request import RequestError
@@ -22,6 +23,8 @@ from .state import NOTHING, RasterLayer, State
 
 RECIPE: Final = "recipe"
 """Under this name a layer's `extra` has the recipe of the edit that made it, as JSON."""
+CAMERA_DATA: Final = "camera.exif"
+"""The name of the attachment that has what the camera wrote, as an EXIF block: when, with what, by whom, whose."""
 _DEFAULT_RESOLUTION: Final = 72.0
 _X_RESOLUTION, _RESOLUTION_UNIT, _CENTIMETRES = 282, 296, 3
 _CM_PER_INCH: Final = 2.54
@@ -31,7 +34,7 @@ def picture_document(path: Path) -> State:
     """Open a picture as it is: right way up, with its alpha, its depth, its profile and its resolution.
 
     Grey and CMYK become RGB, in sRGB where their profile says what they are. A recipe that the file carries goes into
-    the layer's `extra`.
+    the layer's `extra`, what the camera wrote of it into the attachments.
 
     Raises:
         DocumentError: it cannot be read.
@@ -50,6 +53,7 @@ def picture_document(path: Path) -> State:
         active=layer.id,
         profile=picture.profile,
         resolution=_resolution(data),
+        attachments=MappingProxyType({CAMERA_DATA: exif} if (exif := camera_data(data)) else {}),
     )
 
 
