@@ -24,7 +24,7 @@ PSD = "psd"
 LOSSES = {
     "layers": _("The layers become one picture."),
     "alpha": _("What is transparent becomes white."),
-    "depth": _("16 bits become 8."),
+    "depth": _("Of 16 bits a colour this kind keeps 8; PNG and TIFF keep all."),
     "exactness": _("Fine detail is lost a little."),
     "masks": _("Masks and selections of the editor are left out."),
 }
