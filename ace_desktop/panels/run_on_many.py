@@ -129,8 +129,11 @@ class RunOnMany(Sheet):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         patterns = " ".join(f"*.{suffix}" for suffix in READABLE[3:])
         dialog.setNameFilters([f"{tr('Pictures')} ({patterns})"])
-        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
+        dialog.filesSelected.connect(self._add_names)
         dialog.open()
+
+    def _add_names(self, names: list[str]) -> None:
+        self.add_files([Path(name) for name in names])
 
     def _run(self) -> None:
         chosen, editing = self.chosen(), self._editing
