@@ -307,9 +307,13 @@ class Desktop(QObject):
 
         page = self._models_page()
         if page is None:
-            page = ModelsPage(self.models, self.installer, window)
+            page = ModelsPage(self.models, self.installer, window, self._uses_model)
             page.show()
         page.activateWindow()
+
+    def _uses_model(self, name: str) -> bool:
+        jobs = () if self._engine is None else self._engine.jobs
+        return any(job.phase in ("waiting", "running") and job.job.model == name for job in jobs)
 
     @property
     def shows_models(self) -> bool:

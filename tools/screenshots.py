@@ -17,8 +17,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from ace_desktop.desktop import Desktop
     from ace_desktop.document.plane import Pixels
     from ace_desktop.document.state import State
+    from ace_desktop.main_window import MainWindow
 
 ROOT = Path(__file__).parents[1]
 ALL = ""
@@ -61,6 +65,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     from ace_desktop.preferences import Preferences
     from ace_desktop.recovery_dialog import RecoveryDialog
     from ace_desktop.session import Session
+    from tools.screenshots_edit import take_edit
 
     application = QApplication(sys.argv[:1])
     kept = tempfile.TemporaryDirectory()
@@ -88,6 +93,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     empty.resize(1280, 800)
     settle()
     save(empty, "empty")
+    take_models(desktop, empty, settle, save)
     photograph = open_document(ROOT / "resources" / "training" / "backgrounds" / "chelsea.jpg")
     larger = image_size(photograph, photograph.width * 3, photograph.height * 3)
     session = Session(scene(larger), ROOT / "portrait.ora")
@@ -105,7 +111,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     settle()
     save(window, "palette")
     palette.close()
-    for page in ("general", "shortcuts"):
+    for page in ("general", "models", "shortcuts"):
         desktop.show_preferences(window, page)
         settle()
         preferences = window.findChild(Preferences)
@@ -128,11 +134,52 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     window.message.say(explained(), "details")
     settle()
     save(window, "message")
+    take_edit(desktop, settle, save)
     window.closing = True
     window.close()
     settle()
     desktop.close()
     kept.cleanup()
+
+
+def take_models(
+    desktop: Desktop, window: MainWindow, settle: Callable[[], None], save: Callable[[QWidget, str], None]
+) -> None:
+    """Take the models page as on a machine of 16 GB: at first, with a download that is paused, and a gated model."""
+    from ace_desktop import model_shelf
+    from ace_desktop.installer import Phase, Steps, Transfer
+    from ace_desktop.panels.models_page import ModelsPage
+
+    model_shelf.memory_bytes = lambda: 16 << 30  # pyright: ignore[reportPrivateImportUsage]
+    model_shelf.free_bytes = plenty  # pyright: ignore[reportPrivateImportUsage]
+    desktop.show_models(window)
+    settle()
+    page = window.findChild(ModelsPage)
+    assert isinstance(page, ModelsPage)
+    page.resize(640, 720)
+    save(page, "models")
+    installer = desktop.installer
+    paused = Transfer(("install", "ace-plus-fft-5bit"), Phase.PAUSED, done=12_300_000_000, total=33_900_000_000)
+    repository = "black-forest-labs/FLUX.1-Fill-dev"
+    closed = Transfer(
+        ("install", "ace-plus-fill-5bit"),
+        Phase.FAILED,
+        error=f"{repository} wants its licence accepted and a token: open it, accept, and enter a token",
+        steps=Steps(f"https://huggingface.co/{repository}", ("", "", "")),
+    )
+    for name, transfer in (("models-paused", paused), ("models-steps", closed)):
+        installer.transfer = transfer
+        installer.changed.emit()
+        settle()
+        save(page, name)
+    installer.forget()
+    page.close()
+    settle()
+
+
+def plenty(_folder: Path) -> int:
+    """Give the room of a common disk."""
+    return 212 * 10**9
 
 
 def explained() -> str:
