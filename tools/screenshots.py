@@ -65,6 +65,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     from ace_desktop.preferences import Preferences
     from ace_desktop.recovery_dialog import RecoveryDialog
     from ace_desktop.session import Session
+    from tools.screenshots_edit import take_edit
 
     application = QApplication(sys.argv[:1])
     kept = tempfile.TemporaryDirectory()
@@ -133,6 +134,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     window.message.say(explained(), "details")
     settle()
     save(window, "message")
+    take_edit(desktop, settle, save)
     window.closing = True
     window.close()
     settle()

@@ -82,7 +82,7 @@ class Filmstrip(QWidget):
 
     def _connect(self) -> None:
         editing, view, bar = self._editing, self.view, self.bar
-        editing.results_changed.connect(self.refresh)
+        editing.results_changed.connect(self._results_changed)
         editing.jobs_changed.connect(self.refresh)
         editing.session.changed.connect(self._document_changed)
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
@@ -134,14 +134,18 @@ class Filmstrip(QWidget):
         self.bar.show_space(store.bytes_used, store.budget)
         self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
         self._appear(bool(everything or pending))
-        self._welcome(everything)
         self.chosen_changed.emit()
 
+    def _results_changed(self) -> None:
+        self.refresh()
+        self._welcome(self._editing.results.all())
+
     def _welcome(self, everything: tuple[Result, ...]) -> None:
-        """Show the first new result of a run in the place of its preview, unless the person looks at another one."""
-        store, session = self._editing.results, self._editing.session
-        if not store.loaded:
-            return
+        """Show the first new result of a run in the place of its preview, unless the person looks at another one.
+
+        What is there when results are told for the first time, as they were read from the disk, is not new.
+        """
+        session = self._editing.session
         known, self._known = self._known, frozenset(result.id for result in everything) | (self._known or frozenset())
         runs = {status.id for status in self._editing.jobs}
         new = [result for result in everything if known is not None and result.id not in known and result.run in runs]
