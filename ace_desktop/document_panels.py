@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -43,7 +44,7 @@ class DocumentPanels(QObject):
         window.status.show_job_line(self.job_line)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
-        self.layers.carry_files(desktop.layer_file(window))
+        self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
         window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
         self._connect()

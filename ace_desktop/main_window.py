@@ -349,6 +349,8 @@ class MainWindow(QMainWindow):
         self.status.message.clear()
         self._whole.setEnabled(True)
         self.held = False
+        if self.focusWidget() is None:  # it was taken from what could not be used
+            self.view.setFocus()
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong: errors of files in their own words, others in general ones, with details to copy."""

@@ -104,6 +104,11 @@ class ResultStore:
             self._loaded = True
 
     @property
+    def loaded(self) -> bool:
+        """Whether what is on disk has been read."""
+        return self._loaded
+
+    @property
     def troubles(self) -> tuple[str, ...]:
         """Sentences about what was damaged and set aside."""
         return tuple(self._troubles)
