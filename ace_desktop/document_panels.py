@@ -57,6 +57,7 @@ class DocumentPanels(QObject):
         for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
             failing.failed.connect(window.fail)
         editing.said.connect(window.status.say)
+        editing.document_made.connect(lambda state: window.desktop.show(Session(state)))
         self.board.said.connect(window.status.say)
         editing.changed.connect(window.refresh_soon)
         editing.jobs_changed.connect(window.refresh_soon)

@@ -54,6 +54,18 @@ def accept(state: State, result: Result, patch: Picture) -> State:
     return add(state, replace(layer, x=layer.x - x, y=layer.y - y), above=anchor)
 
 
+def document_of(result: Result, base: Picture, patch: Picture, name: str) -> State:
+    """Make a document of a result that belongs into none: the picture that it was made of, and its layer.
+
+    `base` is the whole picture, of the result's frame; `name` is that of its layer.
+    """
+    width, height = base.size
+    layer = RasterLayer(name=name, pixels=Plane.of(base.pixels))
+    state = State(width=width, height=height, layers=(layer,), active=layer.id, profile=base.profile)
+    below = digest_of(state.layers, state.frame, state.profile)
+    return accept(state, replace(result, foreign=False, below=below), patch)
+
+
 def accept_again(state: State, layer_id: str, result: Result, patch: Picture) -> State:
     """Give the document with a result in the place of what a layer held before: its request was run again.
 

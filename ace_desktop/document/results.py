@@ -45,32 +45,18 @@ _YOUNGEST: Final = 60.0
 
 
 class Made(Protocol):
-    """What results are filed under: a job or a snapshot."""
+    """What results are filed under, a job or a snapshot: its fields, as described there."""
 
     @property
-    def requests(self) -> tuple[EditRequest, ...]:
-        """What was asked."""
-        ...
-
+    def requests(self) -> tuple[EditRequest, ...]: ...  # noqa: D102
     @property
-    def pictures(self) -> Mapping[str, Picture]:
-        """The pictures that the requests name, by digest."""
-        ...
-
+    def pictures(self) -> Mapping[str, Picture]: ...  # noqa: D102
     @property
-    def model(self) -> str:
-        """The model's key."""
-        ...
-
+    def model(self) -> str: ...  # noqa: D102
     @property
-    def below(self) -> str:
-        """The digest of what lay below."""
-        ...
-
+    def below(self) -> str: ...  # noqa: D102
     @property
-    def parents(self) -> tuple[str, ...]:
-        """The results of which this was made."""
-        ...
+    def parents(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class ResultStore:
@@ -153,8 +139,9 @@ class ResultStore:
         self.load()
         asked = made.requests[index]
         edited = asked.picture is not None
-        frame = result.picture.size
-        box = result.seen_box if edited else (0, 0, *frame)
+        foreign, frame = edited and not made.below, result.picture.size
+        # Of another picture all is kept: there is no document that has the rest.
+        box = result.seen_box if edited and not foreign else (0, 0, *frame)
         base = ""
         if asked.picture is not None:
             base = self._put(cropped(made.pictures[asked.picture], box))
@@ -177,7 +164,7 @@ class ResultStore:
             base=base,
             seconds=sum(result.timings.values()),
             size=len(data),
-            foreign=edited and not made.below,
+            foreign=foreign,
             warnings=(*result.warnings, *result.notes),
         )
         self._write(self.folder / f"{kept.id}.png", data)
@@ -232,8 +219,11 @@ class ResultStore:
                         continue
                 self._write(self.folder / f"{result.id}.json", to_json(result))
                 with self._guard:
-                    if self._results.get(result_id) is result:
+                    now = self._results.get(result_id)
+                    if now is result:
                         self._unwritten.discard(result_id)
+                    elif now is None:  # deleted while it was written
+                        (self.folder / f"{result_id}.json").unlink(missing_ok=True)
 
     # Deleting
 
@@ -253,6 +243,7 @@ class ResultStore:
             if result is not None:
                 self._move(result_id, self.folder / "deleted", self.folder)
                 self._results[result_id] = result
+                self._unwritten.add(result_id)  # a mark may have come with no time to be written
 
     @property
     def bytes_used(self) -> int:

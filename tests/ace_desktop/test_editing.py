@@ -242,15 +242,24 @@ def test_one_request_over_several_references_makes_a_set(open_document: Open) ->
     assert one.seed == other.seed
 
 
-def test_other_pictures_make_results_that_do_not_belong_into_the_document(open_document: Open) -> None:
+def test_a_result_of_another_picture_becomes_a_document_of_its_own(open_document: Open) -> None:
     desk = open_document(asking(scene("instruct", masked=False), instruction="make the circle cyan", steps=1))
-    desk.editing.run_on_many([Picture(noise(1, 64, 64) | np.uint8(255))])
+    before, made = desk.state.layers, list[State]()
+    desk.editing.document_made.connect(made.append)
+    other = Picture(noise(1, 200, 64) | np.uint8(255))
+    desk.editing.run_on_many([other])
     [result] = desk.made(1)
     assert result.foreign
+    desk.editing.compare(result.id)
+    assert desk.compared == [(None, None, None)]
     desk.editing.accept(result.id)
     desk.rest()
-    [error] = desk.failures
-    assert "another picture" in str(error)
+    [state] = made
+    assert np.array_equal(compose(replace(state, layers=state.layers[:1])), other.pixels)
+    assert result_of_layer(state.layers[1]) == result.id
+    assert not is_stale(state, state.layers[1].id)
+    assert desk.state.layers == before
+    assert desk.failures == []
 
 
 def test_a_result_for_a_closed_document_is_kept(open_document: Open, qtbot: QtBot) -> None:
