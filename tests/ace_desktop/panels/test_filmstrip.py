@@ -357,6 +357,8 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     made.settle()
     assert not any(isinstance(item, Pending) for item in made.strip.model.items)
     assert any(pending.preview is not None and 0 < pending.share < 1 for pending in seen)
+    last = [pending for pending in seen if pending.progress is not None and pending.progress.stage == "decode"]
+    assert all(pending.preview is not None for pending in last), "the last preview stays"
     made.strip.accept(made.strip.model.items[0].id)
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
