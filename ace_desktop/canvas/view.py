@@ -298,7 +298,7 @@ class CanvasView(QWidget):
         if self._tool is not None and self._tool.busy and not self._tool.owns(state):
             self._tool.abandon()
             self._pointing.let_go()
-        if self._display is None or state.frame != before.frame:
+        if self._display is None or (state.frame, state.profile) != (before.frame, before.profile):
             self._new_display(state)
             self._ants.forget()
             if self._fitted:
