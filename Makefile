@@ -28,10 +28,10 @@ bench: $(VENV)/.product
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_canvas.py
 	$(BIN)/python tools/bench_start.py
-	$(BIN)/python tools/bench_engine.py
+	$(BIN)/python -m tools.bench_engine
 
 soak: $(VENV)/.development  ## kills the model's process at 100 random moments, then runs 100 jobs
-	$(BIN)/python tools/soak.py
+	$(BIN)/python -m tools.soak
 
 screenshots: $(VENV)/.product  ## docs/screenshots, to be looked at
 	$(BIN)/python tools/screenshots.py

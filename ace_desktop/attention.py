@@ -44,7 +44,7 @@ class Attention(QObject):
     @property
     def in_front(self) -> bool:
         """Whether a window of the program has the focus."""
-        return QGuiApplication.focusWindow() is not None
+        return bool(QGuiApplication.focusWindow())
 
     def ended(self, title: str, sentence: str, clicked: Callable[[], None] | None = None) -> None:
         """Tell that something has ended, if no window is in front; `clicked` is called where the user follows it."""

@@ -35,7 +35,9 @@ class DocumentPanels(QObject):
         self.instruct = InstructPanel(self.editing, desktop.models, desktop.kept, background, actions, window)
         self.board = ReferenceBoard(session, background, window)
         self.layers = LayersPanel(session, actions, background, lambda: window.paints_mask, window)
-        self.filmstrip = Filmstrip(self.editing, background, window)
+        self.filmstrip = Filmstrip(
+            self.editing, background, window, with_recipe=lambda: desktop.kept.value.export_recipe
+        )
         self.drops = CanvasDrops(window.view, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
         self.job_line = JobLine(desktop.engine, background, window)
@@ -44,7 +46,7 @@ class DocumentPanels(QObject):
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
         self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
-        window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
+        window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
         self._connect()
         self.follow_settings()
 
@@ -60,7 +62,9 @@ class DocumentPanels(QObject):
         editing.jobs_changed.connect(window.refresh_soon)
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
+        self.filmstrip.chosen_changed.connect(window.refresh_soon)
         self.drops.placed.connect(self._say_ready)
+        self.drops.result_dropped.connect(self.filmstrip.accept)
         self.layers.run_again.connect(editing.rerun)
         editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
         self.layers.show_stale(editing.stale)

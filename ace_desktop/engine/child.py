@@ -30,6 +30,7 @@ from mlx_model.request import (
     EditResult,
     OutOfMemory,
     Picture,
+    Precision,
     Progress,
     RequestError,
     UnusableNumbers,
@@ -118,7 +119,7 @@ class Worker:
     def __init__(self, send: Callable[[FromModel], None], names: Numbered, cancelled: set[str]) -> None:
         self._send, self._names, self._cancelled = send, names, cancelled
         self._editor: Editor | None = None
-        self._made_for: tuple[Path, int | None] | None = None
+        self._made_for: tuple[Path, int | None, Precision | None] | None = None
 
     def work_off(self, work: Work) -> None:
         """Do a job, or say why not; only what ends the process goes through."""
@@ -163,13 +164,14 @@ class Worker:
         return editor
 
     def _ready_editor(self, work: Work) -> Editor:
-        wanted = (work.folder, work.memory_limit)
+        wanted = (work.folder, work.memory_limit, work.precision)
         if self._editor is None or self._made_for != wanted:
             from mlx_model.editor import Editor
             from mlx_model.text_store import default_store
 
             self._editor, self._made_for = None, None  # two models at once may be too much
-            self._editor = Editor(work.folder, work.memory_limit, text_store=default_store())
+            store = default_store()
+            self._editor = Editor(work.folder, work.memory_limit, text_store=store, precision=work.precision)
             self._editor.paces = work.paces.get(self._editor.model.name, {})
             self._made_for = wanted
         return self._editor

@@ -18,6 +18,7 @@ from typing import Final
 
 from mlx_model.checkpoint import Checkpoint
 from mlx_model.progress import Stage
+from mlx_model.request import Precision
 
 from . import child
 from .events import Event, HasEnded, HasStuck, Learnt, taken
@@ -57,6 +58,7 @@ class Task:
     job: Job
     indices: tuple[int, ...]
     memory_limit: int | None = None
+    precision: Precision | None = None
     paces: Mapping[str, Mapping[Stage, float]] = field(default_factory=dict[str, Mapping[Stage, float]])
     silences: Mapping[str, float] = field(default_factory=dict[str, float])
     checkpoint: Callable[[], Checkpoint | None] | None = None
@@ -210,8 +212,8 @@ class Driver(threading.Thread):
             self._finish(HasEnded(job.id, sentence=PICTURES_LOST, details=str(error)))
         else:
             requests = tuple((index, job.requests[index]) for index in task.indices)
-            limit, paces = task.memory_limit, task.paces
-            process.send(Work(job.id, requests, pictures, job.folder, limit, paces, checkpoint, self._save_after))
+            how = task.memory_limit, task.precision, task.paces, checkpoint, self._save_after
+            process.send(Work(job.id, requests, pictures, job.folder, *how))
             running.heard = time.monotonic()
 
     def _cancel(self, job_id: str) -> None:
@@ -250,8 +252,9 @@ class Driver(threading.Thread):
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))
             case Failed():
-                sentence = TROUBLES.get(message.trouble, message.sentence)
-                self._finish(HasEnded(message.job, sentence=sentence, details=message.details))
+                said = message.sentence
+                usual = TROUBLES.get(message.trouble, said)
+                self._finish(HasEnded(message.job, sentence=usual, said=said, details=message.details))
 
     def _died(self, process: ModelProcess) -> None:
         """Say why, and start another one, unless this one never came to life."""
@@ -270,7 +273,7 @@ class Driver(threading.Thread):
                 self._process = ModelProcess(self._log_file, self._entry)
         cancelled = running.give_up is not None
         sentence = "" if cancelled else end.sentence
-        self._finish(HasEnded(running.task.job.id, cancelled, sentence, end.details))
+        self._finish(HasEnded(running.task.job.id, cancelled, sentence=sentence, details=end.details))
 
     def _watch(self, process: ModelProcess) -> None:
         """Look after what does not happen: a sign of life, an answer to a cancel, a next job."""

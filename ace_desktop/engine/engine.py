@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from mlx_model.request import Box, EditRequest, Picture, Progress, RequestError
+from mlx_model.request import Box, EditRequest, Picture, Precision, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 from mlx_model.work import expected_seconds, stage_work, work_of
 
@@ -26,6 +26,7 @@ from .faults import PROGRAM_ENDED, STUCK
 from .jobs import Job, JobStatus, Phase
 from .kept_jobs import KeptJobs
 from .process import Entry
+from .sentences import model_said
 from .times import Times, read_times, write_times
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ class Engine(QObject):
 
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
-    has it; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry` runs in the process,
-    `patience` and `save_after` are seconds (`driver.Driver`).
+    has it, and so is `precision`; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry`
+    runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
     """
 
     jobs_changed = Signal()
@@ -62,19 +63,22 @@ class Engine(QObject):
         parent: QObject | None = None,
         *,
         idle_minutes: float = 10,
+        precision: Precision | None = None,
         entry: Entry = child.main,
         patience: float = 30.0,
         save_after: float = 60.0,
     ) -> None:
         super().__init__(parent)
-        self._folder, self._memory_limit = folder, memory_limit
+        self.folder: Final = folder
+        self._memory_limit = memory_limit
+        self._precision: Precision | None = precision
         self._queue: queue.Queue = ()
         self._working = ""
         self._began = 0.0
         self._times = Times()
-        self._loaded = ""
-        self._held: dict[str, int] = {}
+        self._loaded: tuple[int | None, str] = (None, "")
         self._closed = False
+        self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
         self._disk = Background(1, self)
         self._disk.run(self._open, self._opened, self._cannot_keep, self)
@@ -192,12 +196,12 @@ class Engine(QObject):
             work = work_of(request, model, size, extent, references)
         except RequestError:
             return None
-        warm = self._driver.pid is not None and self._loaded == model.name
+        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name)
         return expected_seconds(stage_work(work, model, ["load"] if warm else []), paces)
 
-    def change(self, *, memory_limit: int | None, idle_minutes: float) -> None:
-        """Take new settings: the limit in bytes holds from the next job on."""
-        self._memory_limit = memory_limit
+    def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
+        """Take new settings, as the constructor has them; they hold from the next job on."""
+        self._memory_limit, self._precision = memory_limit, precision
         self._driver.idle_seconds = 60 * idle_minutes
 
     def close(self) -> None:
@@ -226,7 +230,6 @@ class Engine(QObject):
             case HasMade():
                 made = status.made | {event.index}
                 notes = _united(status.notes, event.result.notes)
-                self._began = time.monotonic()
                 self._forget_step(event.job)
                 self._change(queue.changed(self._queue, event.job, made=made, notes=notes))
                 self.made.emit(event.job, event.index, event.result)
@@ -243,6 +246,8 @@ class Engine(QObject):
                 self._change(queue.changed(self._queue, event.job, stuck=stuck, sentence=sentence))
 
     def _advanced(self, status: JobStatus, index: int, progress: Progress) -> None:
+        if status.progress is None or status.index != index:
+            self._began = time.monotonic()
         left = progress.seconds_left
         if left is not None:
             whole = time.monotonic() - self._began + left
@@ -261,16 +266,16 @@ class Engine(QObject):
         before = self.status(event.job)
         self._working = ""
         if event.learnt is not None:
-            self._loaded = event.learnt.model
+            self._loaded = self._driver.pid, event.learnt.model
             self._times = times = self._times.learnt(
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
-            self._on_disk(lambda _: write_times(self._folder / "times.json", times))
+            self._on_disk(lambda _: write_times(self.folder / "times.json", times))
         if before is None or before.phase is not Phase.running or event.cancelled:
             self._change(self._queue)
         elif event.sentence:
-            self._loaded = ""
-            sentence = said(tr(event.sentence))
+            self._loaded = (None, "")  # in what state the process is nobody knows
+            sentence = model_said(event.said) or said(tr(event.sentence))
             self._change(
                 queue.moved_on(self._queue, event.job, Phase.failed, sentence=sentence, details=event.details)
             )
@@ -288,19 +293,20 @@ class Engine(QObject):
             self._on_disk(partial(_forget, job_id))
         status = queue.next_waiting(self._queue)
         if status is not None and not self._working:
-            self._working, self._began = status.id, time.monotonic()
+            self._working = status.id
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
+            limit, precision, times = self._memory_limit, self._precision, self._times
             self._driver.work(
-                Task(status.job, status.left, self._memory_limit, self._times.paces, self._times.silences, checkpoint)
+                Task(status.job, status.left, limit, precision, times.paces, times.silences, checkpoint)
             )
         self.jobs_changed.emit()
 
     # What is kept on the disk
 
     def _open(self) -> tuple[list[JobStatus], Times]:
-        times = read_times(self._folder / "times.json")
-        self._kept = KeptJobs(self._folder / "jobs")
+        times = read_times(self.folder / "times.json")
+        self._kept = KeptJobs(self.folder / "jobs")
         return self._kept.take_over(), times
 
     def _opened(self, found: tuple[list[JobStatus], Times]) -> None:
@@ -308,8 +314,8 @@ class Engine(QObject):
         if times.machine and not self._times.machine:
             self._times = times
         if jobs:
-            sentence = tr(PROGRAM_ENDED)
-            self._change((*(replace(status, sentence=sentence) for status in jobs), *self._queue))
+            told = (replace(s, sentence=tr(PROGRAM_ENDED)) if s.phase is Phase.interrupted else s for s in jobs)
+            self._change((*told, *self._queue))
 
     def _saved(self, job_id: str) -> Any:
         return None if self._kept is None else self._kept.saved(job_id)
@@ -363,4 +369,5 @@ def _forget(job_id: str, kept: KeptJobs) -> None:
 
 
 def _united(notes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, *more)))
+    """Add the model's notes to those that were told already."""
+    return tuple(dict.fromkeys((*notes, *(model_said(note) or said(note) for note in more))))

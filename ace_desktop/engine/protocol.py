@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mlx_model.progress import Stage
-from mlx_model.request import EditRequest, EditResult, Progress
+from mlx_model.request import EditRequest, EditResult, Precision, Progress
 
 from .shared_pictures import SharedArray, SharedCheckpoint, SharedPicture
 
@@ -34,6 +34,7 @@ class Work:
     pictures: Mapping[str, SharedPicture]
     folder: Path
     memory_limit: int | None
+    precision: Precision | None
     paces: Mapping[str, Mapping[Stage, float]]
     checkpoint: SharedCheckpoint | None
     save_after: float

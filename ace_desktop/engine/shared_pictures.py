@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlx_model.checkpoint import Checkpoint
-from mlx_model.request import EditRequest, Picture
+from mlx_model.request import EditRequest, Picture, Precision
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +57,7 @@ class SharedCheckpoint:
     request: EditRequest
     model: str
     weights: str
-    precision: str
+    precision: Precision
 
 
 class Numbered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +31,22 @@ if TYPE_CHECKING:
     from ..installer import Installer
     from ..models import Models
 
-_SIZE = (640, 720)
+_SIZE = (656, 760)
 
 
 class ModelsPage(QDialog):
     """A window of its own that stands open beside the work."""
 
-    def __init__(self, models: Models, installer: Installer, parent: QWidget) -> None:
+    def __init__(
+        self,
+        models: Models,
+        installer: Installer,
+        parent: QWidget,
+        in_use: Callable[[str], bool] = lambda _name: False,
+    ) -> None:
+        """`in_use` says whether an edit that runs or waits needs a model."""
         super().__init__(parent)
+        self._in_use = in_use
         self.setObjectName("models")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._models, self._installer = models, installer
@@ -130,7 +139,7 @@ class ModelsPage(QDialog):
             row = HereRow(model, self._title(model.name), chosen=chosen, busy=self._busy, parent=panel)
             row.chosen.connect(self._models.choose)
             row.verify.connect(self._installer.verify)
-            row.repair.connect(self._installer.repair)
+            row.repair.connect(self._repair)
             row.remove.connect(self._ask_to_remove)
             rows.addWidget(row)
             self.rows.append(row)
@@ -200,9 +209,27 @@ class ModelsPage(QDialog):
         self._installer.import_files(Path(folder), name)
         self.area.verticalScrollBar().setValue(0)
 
+    def _repair(self, name: str) -> None:
+        if not self._is_in_use(name):
+            self._installer.repair(name)
+
+    def _is_in_use(self, name: str) -> bool:
+        """Say so where an edit needs a model, whose files then have to stay as they are."""
+        used = self._in_use(name)
+        if used:
+            box = QMessageBox(self)
+            box.setObjectName("in use")
+            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.setWindowModality(Qt.WindowModality.WindowModal)
+            box.setIcon(QMessageBox.Icon.NoIcon)
+            box.setText(tr("An edit is using {model}. Wait for it, or cancel it first.", model=self._title(name)))
+            box.addButton(tr("OK"), QMessageBox.ButtonRole.AcceptRole)
+            box.open()
+        return used
+
     def _ask_to_remove(self, name: str) -> None:
         model = self._models.model(name)
-        if model is None:
+        if model is None or self._is_in_use(name):
             return
         box = QMessageBox(self)
         box.setObjectName("remove")

@@ -11,10 +11,11 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.desktop import Desktop
 from ace_desktop.document.edit import inferred_task, settings_of
 from ace_desktop.document.references import references_of
-from ace_desktop.document.snapshot import problems
+from ace_desktop.document.snapshot import problems, snapshot
 from ace_desktop.main_window import MainWindow
 from ace_desktop.places import resources
 from ace_desktop.samples import SAMPLES, Sample, sample_state
+from mlx_model.editor import Editor
 from mlx_model.tasks import TASKS
 from mlx_model.weights.config import ModelConfig
 
@@ -33,6 +34,28 @@ def test_nothing_stands_in_the_way_of_running_it(sample: Sample) -> None:
     held = settings_of(state)
     assert (held.instruction, held.model, held.seed, held.seed_locked) == (sample.words, "pocket", sample.seed, True)
     assert len(references_of(state)) == int(TASKS[sample.task].needs_reference)
+
+
+YELLOW, CYAN, RED = (220, 210, 20), (60, 205, 215), (215, 35, 40)
+SEEN = {
+    "repaint": {(628, 264): YELLOW},
+    "instruct": {(52, 90): CYAN, (103, 52): (40, 80, 220)},
+    "reference": {(92, 38): RED, (23, 56): (40, 160, 60)},
+    "subject": {(64, 70): RED, (110, 20): CYAN},
+    "portrait": {(64, 122): RED, (115, 10): CYAN},
+}
+"""Of each sample's result: places (x, y) and about the colour that is there, as asked for or as before."""
+
+
+def test_the_built_in_model_does_what_each_asks_for() -> None:
+    folder = resources() / "models" / "pocket"
+    config, editor = ModelConfig.load(folder), Editor(folder)
+    for sample in SAMPLES:
+        snap = snapshot(sample_state(sample, sample.words), config)
+        made = editor.edit(snap.requests[0], snap.pictures).picture.pixels
+        for (x, y), colour in SEEN[sample.name].items():
+            off = abs(made[y, x, :3].astype(int) - colour).max()
+            assert off < 70, (sample.name, (x, y), made[y, x])
 
 
 def test_a_click_opens_one_in_the_empty_window(desktop: Desktop, qtbot: QtBot) -> None:

@@ -29,13 +29,13 @@ def faulty(orders: Path, pipe: Connection, prefix: str, log: Path) -> None:
     """Run the model's process, whose stages look into `orders` first."""
     enter = Journey.enter
 
-    def look_first(journey: Journey, stage: Stage) -> None:
-        enter(journey, stage)
+    def look_first(self: Journey, stage: Stage) -> None:
+        enter(self, stage)
         if orders.exists():
             wanted, fault = orders.read_text().split()
             if wanted == stage:
                 orders.unlink()
-                FAULTS[fault](journey)
+                FAULTS[fault](self)
 
     Journey.enter = look_first
     child.main(pipe, prefix, log)

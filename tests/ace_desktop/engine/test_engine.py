@@ -33,11 +33,19 @@ class Heard:
 
     def __init__(self, engine: Engine) -> None:
         self.progress: list[Progress] = []
-        self.results: dict[int, EditResult] = {}
+        self.made: list[tuple[str, int]] = []
+        self.results: list[EditResult] = []
         self.finished: list[str] = []
-        engine.progressed.connect(lambda _, progress: self.progress.append(progress))
-        engine.made.connect(lambda _, index, result: self.results.__setitem__(index, result))
+        engine.progressed.connect(self._progressed)
+        engine.made.connect(self._made)
         engine.finished.connect(self.finished.append)
+
+    def _progressed(self, _job: str, progress: Progress) -> None:
+        self.progress.append(progress)
+
+    def _made(self, job: str, index: int, result: EditResult) -> None:
+        self.made.append((job, index))
+        self.results.append(result)
 
 
 def test_the_windows_process_loads_neither_mlx_nor_opencv_for_it() -> None:
@@ -53,7 +61,7 @@ def test_a_job_gives_each_variation_with_stages_steps_and_previews(engine: Engin
     until(engine, name, Phase.done)
     assert heard.finished == [name]
     assert not engine.busy
-    first, second = heard.results[0], heard.results[1]
+    first, second = heard.results
     outside = mask().pixels[..., 0] == 0
     outside[SIDE // 4 - 4 : 3 * SIDE // 4 + 4, SIDE // 4 - 4 : 3 * SIDE // 4 + 4] = False  # the mask is grown by 4
     for result in (first, second):
@@ -71,18 +79,17 @@ def test_a_job_gives_each_variation_with_stages_steps_and_previews(engine: Engin
 
 
 def test_the_same_request_gives_the_same_pixels_again(engine: Engine, until: Run) -> None:
-    results: list[EditResult] = []
-    engine.made.connect(lambda _, __, result: results.append(result))
+    heard = Heard(engine)
     for _ in range(2):
         until(engine, engine.submit(job(seed=5)), Phase.done)
-    assert np.array_equal(results[0].picture.pixels, results[1].picture.pixels)
+    first, second = heard.results
+    assert np.array_equal(first.picture.pixels, second.picture.pixels)
 
 
 def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
     engine: Engine, orders: Path, until: Run, qtbot: QtBot
 ) -> None:
-    made: list[str] = []
-    engine.made.connect(lambda name, _, __: made.append(name))
+    heard = Heard(engine)
     orders.write_text("load linger")
     held = engine.submit(job("a"))
     qtbot.waitUntil(lambda: not orders.exists(), timeout=PATIENCE_MS)
@@ -91,7 +98,7 @@ def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
     engine.cancel(held)
     engine.remove(second)
     until(engine, first, Phase.done)
-    assert made == [third, first]
+    assert heard.made == [(third, 0), (first, 0)]
     assert [status.id for status in engine.jobs] == [held, third, first]
 
 
@@ -99,8 +106,7 @@ def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
 def test_a_cancel_is_answered_at_once_in_every_stage_and_the_process_goes_on(
     engine: Engine, orders: Path, stage: str, until: Run, qtbot: QtBot
 ) -> None:
-    made: list[str] = []
-    engine.made.connect(lambda name, _, __: made.append(name))
+    heard = Heard(engine)
     orders.write_text(f"{stage} linger")
     number = STAGES.index(stage)  # other words and another picture, so that there is something to encode
     name = engine.submit(job(f"{number} red stars", ground=number))
@@ -116,10 +122,10 @@ def test_a_cancel_is_answered_at_once_in_every_stage_and_the_process_goes_on(
     stopped = time.monotonic() - began
     assert engine.process_id == process  # it stopped of itself
     assert stopped < 2.5  # the aim is one second on a machine that does nothing else
-    assert made == []
+    assert heard.made == []
     engine.run_again(name)
     until(engine, name, Phase.done)
-    assert made == [name]
+    assert heard.made == [(name, 0)]
 
 
 def _stage(progress: Progress | None) -> str:
@@ -166,10 +172,9 @@ def test_what_was_undone_is_back_after_a_restart_and_goes_on_from_the_saved_step
     new_engine: NewEngine, until: Run, tmp_path: Path, qtbot: QtBot
 ) -> None:
     """The steps before the saved one are not done again, and the pixels are those of a run without interruption."""
-    results: list[EditResult] = []
     orders = tmp_path / "fault"
     whole = new_engine()
-    whole.made.connect(lambda _, __, result: results.append(result))
+    unbroken = Heard(whole)
     until(whole, whole.submit(job(steps=6, variations=2)), Phase.done)
     whole.close()
     orders.write_text("decode linger")
@@ -186,12 +191,11 @@ def test_what_was_undone_is_back_after_a_restart_and_goes_on_from_the_saved_step
     assert (other.id, other.phase) == (waiting, Phase.interrupted)
     assert status.resume_step >= 4
     assert status.sentence
-    steps: list[int] = []
-    second.progressed.connect(lambda _, progress: steps.append(progress.step))
-    second.made.connect(lambda _, __, result: results.append(result))
+    heard = Heard(second)
     orders.unlink(missing_ok=True)
     second.run_again(name)
     until(second, name, Phase.done)
+    steps = [progress.step for progress in heard.progress]
     assert set(steps[: steps.index(6)]) <= {0, 4, 5}
-    for before, after in zip(results[:2], results[2:], strict=True):
+    for before, after in zip(unbroken.results, heard.results, strict=True):
         assert np.array_equal(before.picture.pixels, after.picture.pixels)

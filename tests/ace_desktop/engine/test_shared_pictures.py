@@ -92,7 +92,11 @@ def test_what_two_killed_processes_left_is_removed_by_the_system_of_both() -> No
 def test_without_room_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing beyond the room would end the program with a bus error."""
     require_room = shared_pictures._require_room  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(shared_pictures, "_require_room", lambda size: require_room(size if size < 2**20 else 2**60))
+
+    def nearly_full(size: int) -> None:
+        require_room(size if size < 2**20 else 2**60)
+
+    monkeypatch.setattr(shared_pictures, "_require_room", nearly_full)
     names = Numbered()
     given = {"small": mask(), "large": picture(side=600)}
     with pytest.raises(MemoryError):

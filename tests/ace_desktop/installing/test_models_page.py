@@ -67,6 +67,12 @@ def texts(widget: QWidget) -> str:
     return "\n".join([*labels, *(b.text() for b in widget.findChildren(QAbstractButton) if b.isVisible())])
 
 
+def fits(page: ModelsPage) -> bool:
+    """Tell whether nothing is cut off at the side."""
+    content = page.area.widget()
+    return content.minimumSizeHint().width() <= page.area.viewport().width()
+
+
 def choose_width(page: ModelsPage, family: str, name: str) -> None:
     widths = page.cards[family].widths
     widths.setCurrentIndex(widths.findData(name))
@@ -192,6 +198,7 @@ def test_a_stopped_download_can_be_continued_or_deleted(
     qtbot.waitUntil(lambda: page.cards["small-fft"].deleting.isVisible())
     assert card().isVisible()
     assert page.cards["small-fft"].getting.text() == "Continue the download"
+    assert fits(page)
     hub.faults.clear()
     click(qtbot, page.cards["small-fft"].deleting)
     settled(qtbot, installer)
@@ -272,6 +279,28 @@ def test_a_model_is_deleted_when_asked_twice_and_the_built_in_one_takes_over(
     assert re.match(r"\d+ kB are free again\.", page.card.caption.text())
 
 
+def test_a_model_that_an_edit_needs_stays(
+    desktop: Desktop, models: Models, window: MainWindow, installer: Installer, folder: Path, qtbot: QtBot
+) -> None:
+    installer.install(NAME)
+    settled(qtbot, installer)
+    models.look()
+    qtbot.waitUntil(lambda: models.find(NAME) is not None)
+    page = ModelsPage(models, installer, window, lambda name: name == NAME)
+    page.show()
+    for name in ("remove", "repair"):
+        page.rows[1].actions_of[name].trigger()
+        box = page.findChild(QMessageBox, "in use")
+        assert isinstance(box, QMessageBox)
+        assert box.text() == "An edit is using ACE++ FFT, 4 bits. Wait for it, or cancel it first."
+        click(qtbot, box.buttons()[0])
+        qtbot.waitUntil(lambda: page.findChild(QMessageBox, "in use") is None)
+    assert not installer.busy
+    assert (folder / NAME / "config.json").exists()
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    page.close()
+
+
 def test_a_damaged_model_is_found_and_repaired(
     page: ModelsPage, installer: Installer, folder: Path, qtbot: QtBot
 ) -> None:
@@ -315,6 +344,7 @@ def test_everything_has_a_name_and_speaks_korean_too(page: ModelsPage, desktop: 
     desktop.kept.change(language="ko")
     QCoreApplication.processEvents()
     assert page.windowTitle() == "모델"
+    assert fits(page)
     assert page.cards["small-fft"].accept.isChecked(), "what was accepted stays"
     assert page.cards["small-fft"].getting.text() == "다운로드"
     desktop.kept.change(language="en")

@@ -30,7 +30,7 @@ def png() -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image().save(buffer, "PNG")
+    image().save(buffer, b"PNG")
     return bytes(data.data())
 
 
