@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from . import self_test
+from .collector import Collector
 from .desktop import Desktop, FileOpenEvents
 from .installing import begin_with_models, follow_installer
 from .places import NAME, Places
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
     places = Places.of_user()
     write_log(places.logs)
     desktop = Desktop(application, places)
+    collector = Collector(application)
 
     def tell(text: str, details: str) -> None:
         (desktop.active_window() or desktop.new_window()).message.say(text, details)
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
         return application.exec()
     finally:
         desktop.close()
+        collector.close()
 
 
 def begin(desktop: Desktop, events: FileOpenEvents, files: Sequence[Path]) -> None:

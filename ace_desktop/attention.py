@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap, QWindow
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from .icons import app_icon
@@ -39,12 +39,12 @@ class Attention(QObject):
         self._quiet.setSingleShot(True)
         self._quiet.setInterval(_SHOWN_MS)
         self._quiet.timeout.connect(self._hide_tray)
-        application.applicationStateChanged.connect(self._state_changed)
+        application.focusWindowChanged.connect(self._focus_changed)
 
     @property
     def in_front(self) -> bool:
         """Whether a window of the program has the focus."""
-        return QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
+        return bool(QGuiApplication.focusWindow())
 
     def ended(self, title: str, sentence: str, clicked: Callable[[], None] | None = None) -> None:
         """Tell that something has ended, if no window is in front; `clicked` is called where the user follows it."""
@@ -72,7 +72,7 @@ class Attention(QObject):
         self._draw(None)
         self._count(0)
         self._hide_tray()
-        self._application.applicationStateChanged.disconnect(self._state_changed)
+        self._application.focusWindowChanged.disconnect(self._focus_changed)
 
     def _draw(self, share: float | None) -> None:
         before = self._drawn
@@ -112,8 +112,8 @@ class Attention(QObject):
         if self._tray is not None:
             self._tray.hide()
 
-    def _state_changed(self, state: Qt.ApplicationState) -> None:
-        if state == Qt.ApplicationState.ApplicationActive:
+    def _focus_changed(self, window: QWindow | None) -> None:
+        if window is not None:
             self._count(0)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
-    from .document.results import ResultStores
+    from .document.result_stores import ResultStores
     from .document.state import State
     from .editing import Editing
     from .engine.engine import Engine
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLOUR = "#e0413a"  # what brushes begin with
+SMALL, ENLARGED = 256, 4.0  # a sample so many pixels wide is shown so many times larger
 
 
 class FileOpenEvents(QObject):
@@ -170,9 +171,10 @@ class Desktop(QObject):
     def results(self) -> ResultStores:
         """The results of all projects."""
         if self._results is None:
-            from .document.results import ResultStores
+            from .document.result_stores import ResultStores
 
             self._results = ResultStores(self.places.data / "results")
+            self.background.run(self._results.sweep, lambda _: None, lambda error: log.info("%s", error), self)
         return self._results
 
     def edit(self, session: Session) -> Editing:
@@ -230,7 +232,9 @@ class Desktop(QObject):
         words = tr(sample.words)
 
         def done(state: State) -> None:
-            self.show(Session(state), window)
+            shown = self.show(Session(state), window)
+            if state.width < SMALL:
+                shown.view.zoom_to(ENLARGED)
 
         self.background.run(lambda: sample_state(sample, words), done, window.fail, window)
 
@@ -258,21 +262,14 @@ class Desktop(QObject):
         teller = self.active_window() or self.new_window()
         self.background.run(work, done, teller.fail, teller)
 
-    def layer_file(self, window: MainWindow) -> Callable[[list[str]], QUrl | None]:
-        """Give what makes a PNG file of dragged layers for other programs."""
+    def with_layer_file(self, window: MainWindow, data: QMimeData, ids: list[str]) -> QMimeData:
+        """Give a drag's data with a PNG file of the dragged layers for other programs."""
+        from .dragging import WithFile, layers_as_png
 
-        def make(ids: list[str]) -> QUrl | None:
-            from .dragging import layers_as_png
-
-            if window.session is None:
-                return None
-            try:
-                return layers_as_png(window.session.state, ids, Path(self._dragged.name))
-            except DocumentError as error:  # it can still be moved within the list
-                window.fail(error)
-                return None
-
-        return make
+        if window.session is None:
+            return data
+        state, folder = window.session.state, Path(self._dragged.name)
+        return WithFile(data, lambda: layers_as_png(state, ids, folder), self.background, window.fail, window)
 
     # What windows share
 
@@ -303,9 +300,13 @@ class Desktop(QObject):
 
         page = self._models_page()
         if page is None:
-            page = ModelsPage(self.models, self.installer, window)
+            page = ModelsPage(self.models, self.installer, window, self._uses_model)
             page.show()
         page.activateWindow()
+
+    def _uses_model(self, name: str) -> bool:
+        jobs = () if self._engine is None else self._engine.jobs
+        return any(job.phase in ("waiting", "running") and job.job.model == name for job in jobs)
 
     @property
     def shows_models(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -12,6 +13,7 @@ from .panels.canvas_drops import CanvasDrops
 from .panels.filmstrip import Filmstrip
 from .panels.inspector import INSTRUCT, LAYERS, REFERENCES
 from .panels.instruct import InstructPanel
+from .panels.job_line import JobLine
 from .panels.layers import LayersPanel
 from .panels.reference_board import ReferenceBoard
 from .session import Session
@@ -33,14 +35,18 @@ class DocumentPanels(QObject):
         self.instruct = InstructPanel(self.editing, desktop.models, desktop.kept, background, actions, window)
         self.board = ReferenceBoard(session, background, window)
         self.layers = LayersPanel(session, actions, background, lambda: window.paints_mask, window)
-        self.filmstrip = Filmstrip(self.editing, background, window)
+        self.filmstrip = Filmstrip(
+            self.editing, background, window, with_recipe=lambda: desktop.kept.value.export_recipe
+        )
         self.drops = CanvasDrops(window.view, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
+        self.job_line = JobLine(desktop.engine, background, window)
+        window.status.show_job_line(self.job_line)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
-        self.layers.carry_files(desktop.layer_file(window))
+        self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
-        window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
+        window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
         self._connect()
         self.follow_settings()
 
@@ -56,10 +62,17 @@ class DocumentPanels(QObject):
         editing.jobs_changed.connect(window.refresh_soon)
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
+        self.filmstrip.chosen_changed.connect(window.refresh_soon)
+        self.drops.placed.connect(self._say_ready)
+        self.drops.result_dropped.connect(self.filmstrip.accept)
+        self.layers.run_again.connect(editing.rerun)
+        editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
+        self.layers.show_stale(editing.stale)
 
     def follow_settings(self) -> None:
-        """Show the frame while Instruct is open and the frame is wanted."""
+        """Show the frame while Instruct is open and the frame is wanted; the strip unless the canvas is alone."""
         window = self._window
+        self.filmstrip.want(not window.canvas_only)
         shown = window.inspector.is_open(INSTRUCT) and not window.canvas_only
         self.on_canvas.show_frame(shown and window.desktop.kept.value.show_frame)
 
@@ -69,8 +82,14 @@ class DocumentPanels(QObject):
     def _offer_back(self, sentence: str, back: Callable[[], None]) -> None:
         self._window.message.say(sentence, buttons={tr("Bring back"): back})
 
+    def _say_ready(self) -> None:
+        self._window.inspector.open(INSTRUCT)
+        self._window.status.say(tr("Ready. Press Run to blend it in."))
+
     def close(self) -> None:
         """Take everything away."""
+        self.drops.close()
+        self._window.status.show_job_line(None)
         self._window.view.wipe_moved.disconnect(self._wipe)
         self.on_canvas.close()
         self._window.inspector.show_sections(())

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
@@ -20,7 +22,6 @@ from .document.edit import (
     EditSettings,
     has_picture,
     inferred_task,
-    mask_box,
     project_of,
     settings_of,
     with_project,
@@ -30,15 +31,16 @@ from .document.geometry import Rect
 from .document.references import BoardReference, references_of
 from .document.result_layers import accept, accept_again, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem, Snapshot, asked_of, frame_of, problems, snapshot
+from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
-from .result_images import image_of_patch, image_of_preview
+from .result_images import clip_of, image_of_patch, image_of_preview
 from .session import Session
 from .slow_steps import do_when_still
 from .stale_layers import StaleLayers
 from .translation import marked as _
+from .translation import tr
 
 Models: TypeAlias = Callable[[str], tuple[Path, ModelConfig] | None]
 """Gives a model's folder and config by its key; None where it is not installed."""
@@ -60,7 +62,7 @@ STEPS: Mapping[str, str] = {
     "model": _("Change model"),
     "region": _("Move frame"),
 }
-"""What a step of undo that sets a field is called; others are "Change edit settings"."""
+"""What a step of undo that sets one field is called."""
 
 
 class Editing(QObject):
@@ -97,6 +99,7 @@ class Editing(QObject):
         self._asked: tuple[State, ModelConfig | None, tuple[Problem, ...]] | None = None
         self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
         self._boxes: dict[str, Box | None] = {}
+        self._clips: dict[str, NDArray[np.uint8] | None] = {}
         self._reruns: dict[str, str] = {}
         self._images: dict[str, QImage] = {}
         self._compared: str | None = None
@@ -110,8 +113,8 @@ class Editing(QObject):
         self.engine.jobs_changed.connect(self._jobs_changed)
         self.engine.progressed.connect(self._progressed)
         arrivals.arrived.connect(self._arrived)
-        arrivals.failed.connect(lambda document, error: document == self._document and self.failed.emit(error))
-        arrivals.tidied.connect(lambda document, sentence: document == self._document and self.said.emit(sentence))
+        arrivals.failed.connect(self._not_kept)
+        arrivals.tidied.connect(self._tidied)
         background.run(self.results.load, self._loaded, self.failed.emit, self)
 
     # Settings
@@ -135,8 +138,8 @@ class Editing(QObject):
         state = self.session.state
         after = with_settings(state, replace(settings_of(state), **values))
         if after is not state:
-            label = STEPS.get(next(iter(values)), "") if len(values) == 1 else ""
-            self.session.do(label or "Change edit settings", after, ("edit", *sorted(values)), [])
+            label = STEPS.get("+".join(values), _("Change edit settings"))
+            self.session.do(label, after, ("edit", *sorted(values)), [])
 
     @property
     def references(self) -> tuple[BoardReference, ...]:
@@ -187,16 +190,10 @@ class Editing(QObject):
         state, config = self.session.state, self.config
         if config is None:
             return None
-        asked, box = asked_of(state), mask_box(state)
-        used = [
-            reference
-            for reference in references_of(state)
-            if any(r.picture == reference.id for r in asked.references)
-        ]
-        sizes = [(r.width, r.height) if r.crop is None else r.crop[2:] for r in used]
-        size = (state.width, state.height) if asked.picture is not None else None
-        extent = (box.x, box.y, box.width, box.height) if asked.mask is not None else None
-        one = self.engine.expected_seconds(asked, size, config, extent, sizes)
+        measures = measures_of(state)
+        one = self.engine.expected_seconds(
+            measures.asked, measures.picture, config, measures.extent, measures.references
+        )
         return None if one is None else one * self.settings.variations
 
     # Runs
@@ -221,7 +218,12 @@ class Editing(QObject):
     def _submit(self, make: Callable[[], Snapshot], folder: Path, replaces: str | None = None) -> None:
         """Make a snapshot in a thread and hand it to the engine; its result takes a layer's place if one is named."""
 
-        def done(made: Snapshot) -> None:
+        def work() -> tuple[Snapshot, NDArray[np.uint8] | None]:
+            made = make()
+            return made, clip_of(made)
+
+        def done(answer: tuple[Snapshot, NDArray[np.uint8] | None]) -> None:
+            made, clip = answer
             job = Job(
                 requests=made.requests,
                 pictures=made.pictures,
@@ -233,12 +235,12 @@ class Editing(QObject):
                 below=made.below,
                 parents=made.parents,
             )
-            self._boxes[job.id] = made.box
+            self._boxes[job.id], self._clips[job.id] = made.box, clip
             if replaces is not None:
                 self._reruns[job.id] = replaces
             self.engine.submit(job)
 
-        self._background.run(make, done, self.failed.emit, self)
+        self._background.run(work, done, self.failed.emit, self)
 
     def _roll(self) -> None:
         """Take another seed for the next run; it makes no step of undo."""
@@ -272,7 +274,8 @@ class Editing(QObject):
         box = self._boxes.get(job_id)
         if progress.preview is not None and box is not None and status.phase is Phase.running:
             self._previewed = job_id
-            self.preview.emit(image_of_preview(progress.preview, self.session.state.profile), box)
+            clip = self._clips.get(job_id)
+            self.preview.emit(image_of_preview(progress.preview, self.session.state.profile, clip), box)
         self.jobs_changed.emit()
 
     # Results
@@ -285,6 +288,14 @@ class Editing(QObject):
     def _arrived(self, document: str, _result: Result) -> None:
         if document == self._document:
             self.results_changed.emit()
+
+    def _not_kept(self, document: str, error: Exception) -> None:
+        if document == self._document:
+            self.failed.emit(error)
+
+    def _tidied(self, document: str, sentence: str) -> None:
+        if document == self._document:
+            self.said.emit(sentence)
 
     def compare(self, result_id: str | None, wipe: float | None = None) -> None:
         """Show a result over the canvas without changing the document; None ends it."""
@@ -401,7 +412,7 @@ class Editing(QObject):
         result_id = None if layer is None else result_of_layer(layer)
         result = None if result_id is None else self.results.get(result_id)
         if result is None:
-            self.failed.emit(RequestError("the result of this layer is no longer in the results; run the edit anew"))
+            self.failed.emit(RequestError(tr("The result of this layer was deleted. Run the edit anew.")))
         return result
 
     def _again(self, result_id: str, make: Callable[[Result], Snapshot]) -> None:
@@ -413,7 +424,9 @@ class Editing(QObject):
     def _found(self, result: Result) -> tuple[Path, ModelConfig] | None:
         found = self._models(result.model)
         if found is None:
-            self.failed.emit(RequestError(f"the model {result.model} is not installed; install it to run this again"))
+            self.failed.emit(
+                RequestError(tr("The model “{name}” is not installed. Install it first.", name=result.model))
+            )
         return found
 
     def _do(self, label: str, change: Callable[[State], State], done: Callable[[], None] | None = None) -> None:

@@ -28,7 +28,7 @@ def ace_command() -> tuple[str, ...]:
 class InstallProcess(QObject):
     """A process that is started at once and bound to this one: it ends, keeping what is done, when this one ends."""
 
-    event = Signal(dict)
+    told = Signal(dict)
     """A line of JSON, as docs/models.md has them."""
     ended = Signal(int, str)
     """Exit code (-1: killed or not startable) and the last of what it wrote to standard error."""
@@ -90,7 +90,7 @@ class InstallProcess(QObject):
             except ValueError:
                 continue
             if isinstance(found, dict) and isinstance(found.get("event"), str):
-                self.event.emit(found)
+                self.told.emit(found)
 
     def _read_errors(self) -> None:
         text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")

@@ -142,7 +142,7 @@ class Installer(QObject):
         done, total = (before.done, before.total) if before is not None and same else (0, 0)
         self.transfer = Transfer(arguments, Phase.RUNNING, done=done, total=total)
         self._process = InstallProcess(arguments, self._environment(), self._command, parent=self)
-        self._process.event.connect(self._heard)
+        self._process.told.connect(self._heard)
         self._process.ended.connect(self._over)
         self._note()
         self.changed.emit()
@@ -202,7 +202,7 @@ class Installer(QObject):
             said = errors[-1] if errors else details.removeprefix("ace: ").strip()
             answered("" if code == 0 else said or UNEXPECTED)
 
-        process.event.connect(heard)
+        process.told.connect(heard)
         process.ended.connect(over)
         self._login = process
 

@@ -35,7 +35,7 @@ def follow_installer(desktop: Desktop) -> None:
             models.choose(transfer.model)
             for window in desktop.windows:
                 if window.session is not None:
-                    _switch_over(window.session, transfer.model)
+                    switch_over(window.session, transfer.model)
         elif transfer.phase is Phase.DONE and transfer.what == "remove" and transfer.model == models.chosen:
             models.choose(BUILT_IN)
         models.look()
@@ -63,7 +63,7 @@ def adopt_model(session: Session, name: str) -> None:
         session.amend(with_settings(state, replace(settings_of(state), model=name)))
 
 
-def _switch_over(session: Session, name: str) -> None:
+def switch_over(session: Session, name: str) -> None:
     """Let an open document that is edited with the built-in model be edited with a full one from now on."""
     from .document.edit import settings_of, with_settings
 

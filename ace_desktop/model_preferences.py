@@ -70,7 +70,7 @@ class ModelPreferences(QWidget):
         )
         self.notify = QCheckBox(tr("Tell when an edit ends while another program is in front"), self)
         self.notify.setChecked(kept.notify)
-        self.notify.toggled.connect(lambda wanted: desktop.kept.change(notify=wanted))
+        self.notify.toggled.connect(lambda: desktop.kept.change(notify=self.notify.isChecked()))
         self._form.addRow("", self.notify)
         for button in (self.more, self.choose, self.usual):
             button.setAutoDefault(False)

@@ -7,6 +7,7 @@ a command or a variable of the environment. A test compares the left sides with 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from .translation import marked as _
 from .translation import tr
@@ -124,12 +125,16 @@ def _pattern(form: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{\d\\\}", "(.+)", re.escape(form)), re.DOTALL)
 
 
-_PATTERNS = tuple((_pattern(form), said) for form, said in sorted(FORMS, key=lambda pair: len(pair[0]), reverse=True))
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Compile the forms when the first sentence comes, which the window's start need not wait for."""
+    longest_first = sorted(FORMS, key=lambda pair: len(pair[0]), reverse=True)
+    return tuple((_pattern(form), said) for form, said in longest_first)
 
 
 def library_said(text: str) -> str:
     """Say a sentence of the library as one of this window; one that is not known stays as it is."""
-    for pattern, said in _PATTERNS:
+    for pattern, said in _patterns():
         if match := pattern.fullmatch(text):
             return tr(said).format(*match.groups())
     first = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text

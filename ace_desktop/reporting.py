@@ -14,6 +14,8 @@ from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler, qVersion
 
+from mlx_model.request import RequestError
+
 from .document.errors import DocumentError
 from .sentences import said
 from .translation import tr
@@ -33,7 +35,7 @@ _LEVELS = {
 def explain(error: BaseException) -> tuple[str, str]:
     """Give a sentence for the user and the details that can be copied."""
     details = f"{about()}\n\n{''.join(traceback.format_exception(error))}"
-    if isinstance(error, DocumentError):
+    if isinstance(error, DocumentError | RequestError):
         return said(str(error)), details
     if isinstance(error, MemoryError):
         return tr("There is not enough memory for this. Close other documents and try again."), details

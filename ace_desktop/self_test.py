@@ -7,17 +7,16 @@ per check, and ends with 1 where one failed.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .places import resources
 
@@ -178,61 +177,60 @@ def _library(_folder: Path) -> str:
     )
 
 
-def _edit(_folder: Path) -> str:
-    context = multiprocessing.get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    child = context.Process(target=_edit_in_child, args=(send,))
-    child.start()
-    send.close()
-    try:
-        if not receive.poll(_PATIENCE):
-            raise Failure("the child process does not answer")
-        answer = receive.recv()
-        child.join(10)
-    except EOFError:
-        child.join(10)
-        raise Failure(f"the child process ended with {child.exitcode}") from None
-    finally:
-        if child.is_alive():
-            child.kill()
-        receive.close()
-    if isinstance(answer, Exception):
-        raise answer
-    if answer["changed_outside"] or not answer["changed_inside"]:
-        raise Failure(f"the edit changed {answer['changed_outside']} values outside its mask")
-    return f"“{answer['words']}” by the built-in model on {answer['device']} in process {child.pid}"
-
-
-def _edit_in_child(send: Connection) -> None:
-    try:
-        send.send(_edited())
-    except Exception as error:
-        send.send(Failure(f"{type(error).__name__}: {error}"))
-
-
-def _edited() -> dict[str, object]:
+def _edit(folder: Path) -> str:
+    """Edit a sample as the window does: by the engine, in the model's process."""
     import numpy as np
+    from PySide6.QtWidgets import QApplication
 
-    from mlx_model.editor import Editor
     from mlx_model.library.folders import find_model
     from mlx_model.pictures.read import read_picture
     from mlx_model.request import EditRequest, digest
-    from mlx_model.runtime import ON_GPU
 
-    folder = resources() / "samples"
-    samples = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
-    sample = next(sample for sample in samples if sample["name"] == SAMPLE)
-    picture, mask = (read_picture(folder / sample[name]) for name in ("picture", "mask"))
+    from .engine.engine import Engine
+    from .engine.jobs import ENDED, Job
+
+    application = QApplication.instance() or QApplication([])
+    samples = resources() / "samples"
+    sample = next(s for s in json.loads((samples / "demo.json").read_text(encoding="utf-8")) if s["name"] == SAMPLE)
+    picture, mask = (read_picture(samples / sample[name]) for name in ("picture", "mask"))
     request = EditRequest(sample["instruction"], picture=digest(picture), mask=digest(mask), seed=1, grow=0)
-    result = Editor(find_model()).edit(request, {digest(found): found for found in (picture, mask)})
-    changed = (result.picture.pixels != picture.pixels).any(-1)
+    engine = Engine(folder)
+    made: list[Any] = []
+    engine.made.connect(lambda _job, _index, result: made.append(result))
+    try:
+        job = engine.submit(Job((request,), {digest(found): found for found in (picture, mask)}, find_model()))
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and (status := engine.status(job)) and status.phase not in ENDED:
+            application.processEvents()
+            time.sleep(0.01)
+        status, process = engine.status(job), engine.process_id
+    finally:
+        engine.close()
+    if not made or status is None:
+        told = (status.sentence, status.details) if status else ()
+        raise Failure("; ".join(filter(None, told)) or "the model's process does not answer")
+    changed = (made[0].picture.pixels != picture.pixels).any(-1)
     inside = mask.pixels[..., 0] > 0
-    return {
-        "words": sample["instruction"],
-        "device": "the GPU" if ON_GPU else "the CPU",
-        "changed_inside": int(np.count_nonzero(changed & inside)),
-        "changed_outside": int(np.count_nonzero(changed & ~inside)),
-    }
+    if np.any(changed & ~inside) or not np.any(changed & inside):
+        raise Failure(f"the edit changed {np.count_nonzero(changed & ~inside)} pixels outside its mask")
+    return f"“{sample['instruction']}” by the built-in model in process {process}"
+
+
+def _command(folder: Path) -> str:
+    """Start what installs models, which is a process too."""
+    from .install_process import ace_command
+
+    surroundings = {**os.environ, "ACE_MODELS": str(folder)}
+    done = subprocess.run(
+        [*ace_command(), "models", "list", "--json"],
+        env=surroundings,
+        capture_output=True,
+        check=False,
+        timeout=_PATIENCE,
+    )
+    if done.returncode:
+        raise Failure(done.stderr.decode(errors="replace")[-500:] or f"it ended with {done.returncode}")
+    return f"{len([json.loads(line) for line in done.stdout.splitlines()])} models listed"
 
 
 def _licences(_folder: Path) -> str:
@@ -266,7 +264,8 @@ CHECKS = (
     Check("project", _project),
     Check("exports", _exports),
     Check("model library", _library),
-    Check("edit in a child process", _edit),
+    Check("edit by the engine", _edit),
+    Check("process that installs models", _command),
     Check("licences", _licences),
     Check("own files", _own_files),
 )

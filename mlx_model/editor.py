@@ -40,7 +40,7 @@ from mlx_model.request import (
 )
 from mlx_model.runtime import COMPUTE_TYPE, DTYPES, ON_GPU, mx
 from mlx_model.sampling.denoise import denoise, noise
-from mlx_model.sampling.preview import preview
+from mlx_model.sampling.preview import preview, without_fill
 from mlx_model.tasks import Recipe
 from mlx_model.text_store import TextStore
 from mlx_model.weights.config import ModelConfig
@@ -369,8 +369,11 @@ class Editor:
 
         def on_step(done: int, latent: mx.array, clean: mx.array) -> None:
             self._offer(job, done, latent)
-            target = stages.target_of(clean, canvas)
-            journey.step(done, preview(target, self.model.preview, look) if job.asked.previews else None)
+            shown = None
+            if job.asked.previews:
+                made = preview(stages.target_of(clean, canvas), self.model.preview, look)
+                shown = without_fill(made, settled.plan.region)
+            journey.step(done, shown)
 
         resume = job.resume
         start = noise(settled.settled.seed, shape) if resume is None else mx.array(resume.latent)

@@ -17,14 +17,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from ace_desktop.desktop import Desktop
     from ace_desktop.document.plane import Pixels
     from ace_desktop.document.state import State
+    from ace_desktop.main_window import MainWindow
 
 ROOT = Path(__file__).parents[1]
 ALL = ""
 SETS = (
-    ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL), ("dark", "ko", 1, "window"),
-    ("dark", "en", 2, "window layers"),
+    ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL),
+    ("dark", "ko", 1, "window instruct-running"), ("dark", "en", 2, "window layers"),
 )  # fmt: skip
 """Theme, language, scale, and the names of the pictures that are kept."""
 
@@ -88,6 +92,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     empty.resize(1280, 800)
     settle()
     save(empty, "empty")
+    take_models(desktop, empty, settle, save)
     photograph = open_document(ROOT / "resources" / "training" / "backgrounds" / "chelsea.jpg")
     larger = image_size(photograph, photograph.width * 3, photograph.height * 3)
     session = Session(scene(larger), ROOT / "portrait.ora")
@@ -105,7 +110,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     settle()
     save(window, "palette")
     palette.close()
-    for page in ("general", "shortcuts"):
+    for page in ("general", "models", "shortcuts"):
         desktop.show_preferences(window, page)
         settle()
         preferences = window.findChild(Preferences)
@@ -131,8 +136,52 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     window.closing = True
     window.close()
     settle()
+    if not names or any(name.startswith("instruct") for name in names):
+        from tools.screenshot_edits import take_edits
+
+        take_edits(desktop, settle, save, language)
     desktop.close()
     kept.cleanup()
+
+
+def take_models(
+    desktop: Desktop, window: MainWindow, settle: Callable[[], None], save: Callable[[QWidget, str], None]
+) -> None:
+    """Take the models page as on a machine of 16 GB: at first, with a download that is paused, and a gated model."""
+    from ace_desktop import model_shelf
+    from ace_desktop.installer import Phase, Steps, Transfer
+    from ace_desktop.panels.models_page import ModelsPage
+
+    model_shelf.memory_bytes = lambda: 16 << 30  # pyright: ignore[reportPrivateImportUsage]
+    model_shelf.free_bytes = plenty  # pyright: ignore[reportPrivateImportUsage]
+    desktop.show_models(window)
+    settle()
+    page = window.findChild(ModelsPage)
+    assert isinstance(page, ModelsPage)
+    page.resize(640, 720)
+    save(page, "models")
+    installer = desktop.installer
+    paused = Transfer(("install", "ace-plus-fft-5bit"), Phase.PAUSED, done=12_300_000_000, total=33_900_000_000)
+    repository = "black-forest-labs/FLUX.1-Fill-dev"
+    closed = Transfer(
+        ("install", "ace-plus-fill-5bit"),
+        Phase.FAILED,
+        error=f"{repository} wants its licence accepted and a token: open it, accept, and enter a token",
+        steps=Steps(f"https://huggingface.co/{repository}", ("", "", "")),
+    )
+    for name, transfer in (("models-paused", paused), ("models-steps", closed)):
+        installer.transfer = transfer
+        installer.changed.emit()
+        settle()
+        save(page, name)
+    installer.forget()
+    page.close()
+    settle()
+
+
+def plenty(_folder: Path) -> int:
+    """Give the room of a common disk."""
+    return 212 * 10**9
 
 
 def explained() -> str:

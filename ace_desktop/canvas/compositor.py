@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..document.geometry import EMPTY, Rect
+from ..document.geometry import EMPTY, Rect, around
 from ..document.plane import TILE, Index, indices, tile_rect
 
 LEVELS = 8  # one pixel of the last stands for 128 x 128, so that a whole tile of the document still has four
@@ -59,7 +59,7 @@ class Pyramid:
 
     def level_frame(self, level: int) -> Rect:
         """Give the rectangle of the picture at a level; its last row and column may stand for less."""
-        return _covering(self._frame, level)
+        return covering(self._frame, level)
 
     def invalidate(self, rects: Iterable[Rect]) -> None:
         """Note that these rectangles of the document changed."""
@@ -67,34 +67,47 @@ class Pyramid:
         for rect in rects:
             changed = rect & self._frame
             for level in levels:
-                for row, column in indices(_covering(changed, level)):
+                for row, column in indices(covering(changed, level)):
                     tile = self._tiles.get((level, row, column))
                     if tile is not None:
                         self._mark(tile, level, changed & _document_rect(tile_rect((row, column)), level))
 
-    def read(self, level: int, rect: Rect, deadline: float = float("inf")) -> tuple[NDArray[np.uint8], list[Rect]]:
-        """Give the pixels of a rectangle of a level, and which rectangles of it are not up to date.
+    def refresh(self, level: int, rect: Rect, deadline: float = float("inf")) -> list[Rect]:
+        """Render what is missing in a rectangle of a level, and give which rectangles of it are not up to date.
 
-        Renders what is missing until `deadline` (of `time.perf_counter`), at least one piece; what is left shows what
-        it showed before, or a coarser level. Outside the frame there is nothing but 0.
+        Goes on until `deadline` (of `time.perf_counter`), for at least one piece.
         """
-        out = np.zeros((rect.height, rect.width, self._channels), np.uint8)
         inside = rect & self.level_frame(level)
         left: list[Rect] = []
         begun = False
         for row, column in indices(inside):
             place = tile_rect((row, column))
+            tile = self._tile((level, row, column))
+            if not tile.stale:
+                continue
+            if not begun or time.perf_counter() <= deadline:
+                self._mend(tile, level, place, deadline)
+                begun = True
+            rest = around(tile.stale.values()) & inside
+            if rest:
+                left.append(rest)
+        self._forget(len(list(indices(inside))))
+        return left
+
+    def read(self, level: int, rect: Rect) -> NDArray[np.uint8]:
+        """Give the pixels of a rectangle of a level; what is not up to date shows what it did before, or coarser.
+
+        Outside the frame there is nothing but 0.
+        """
+        inside = rect & self.level_frame(level)
+        out = (np.empty if inside == rect else np.zeros)((rect.height, rect.width, self._channels), np.uint8)
+        for row, column in indices(inside):
+            place = tile_rect((row, column))
             seen = place & inside
             tile = self._tile((level, row, column))
-            if tile.stale:
-                if not begun or time.perf_counter() <= deadline:
-                    self._mend(tile, level, place, deadline)
-                    begun = True
-                left.extend(rest for rest in (rest & seen for rest in tile.stale.values()) if rest)
             here = tile.pixels[seen.y - place.y : seen.bottom - place.y, seen.x - place.x : seen.right - place.x]
             out[seen.y - rect.y : seen.bottom - rect.y, seen.x - rect.x : seen.right - rect.x] = here
-        self._forget(len(list(indices(inside))))
-        return out, left
+        return out
 
     def _tile(self, key: _Key) -> _Tile:
         tile = self._tiles.pop(key, None)
@@ -120,7 +133,7 @@ class Pyramid:
 
     def _mark(self, tile: _Tile, level: int, rect: Rect) -> None:
         for index in indices(rect):
-            piece = _covering(tile_rect(index) & rect, level)
+            piece = covering(tile_rect(index) & rect, level)
             tile.stale[index] = tile.stale.get(index, EMPTY) | piece
 
     def _mend(self, tile: _Tile, level: int, place: Rect, deadline: float) -> None:
@@ -157,7 +170,7 @@ def level_for(scale: float) -> int:
     return level
 
 
-def _covering(rect: Rect, level: int) -> Rect:
+def covering(rect: Rect, level: int) -> Rect:
     """Give the pixels of a level that a rectangle of the document touches."""
     size = 1 << level
     return Rect.of_edges(

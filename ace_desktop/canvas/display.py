@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap, QRegion
 
-from ..document.geometry import Rect
+from ..document.geometry import EMPTY, Rect
 from ..document.plane import Plane
 from ..document.state import State
-from .compositor import LEVELS, LIMIT_BYTES, Pyramid, level_for
+from .compositor import LEVELS, LIMIT_BYTES, Pyramid, covering, level_for
 from .overlays import Look, paint_below, paint_grid, tint_table, traced
-from .render import image_of, render
+from .render import render
 from .transform import ViewTransform
 
 
@@ -31,11 +32,14 @@ class Display:
     def __init__(self, state: State) -> None:
         self._state = state
         self._transform = ViewTransform()
+        self._coarse = False
         self._tint: QColor | None = None
         self._table = tint_table(QColor())
         self._look: Look | None = None
         self._shown = QPixmap()
-        self._stale = QRegion()  # in device pixels
+        self._stale = QRegion()  # in device pixels, as the next two
+        self._blank = QRegion()  # what of that shows nothing of use, and has to be drawn however little is rendered
+        self._pace = 0.0  # seconds that drawing a pixel took last
         self.picture = Pyramid(state.frame, 4, lambda rect: render(self._state.layers, rect))
         share = LIMIT_BYTES // 8
         self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), share)
@@ -43,7 +47,12 @@ class Display:
 
     @property
     def pending(self) -> bool:
-        """Whether something that is shown is not up to date."""
+        """Whether something that is shown is not as exact as it will be."""
+        return self._coarse or self.stale
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is something to render for what is shown."""
         return not self._stale.isEmpty()
 
     @property
@@ -67,6 +76,17 @@ class Display:
         elif transform != before:
             self.spoil()
 
+    def set_coarse(self, coarse: bool) -> None:
+        """Paint from the next coarser level, in a third of the time, or exactly."""
+        if coarse != self._coarse:
+            self._coarse = coarse
+            self._stale = QRegion(self._shown.rect())
+
+    @property
+    def _level(self) -> int:
+        level = level_for(self._transform.zoom)
+        return min(level + 1, LEVELS - 1) if self._coarse and self._transform.zoom < 1 else level
+
     def set_tint(self, colour: QColor | None) -> None:
         """Show the edit mask in this colour, or not at all."""
         if colour != self._tint:
@@ -88,7 +108,7 @@ class Display:
 
     def spoil(self) -> None:
         """Paint all anew."""
-        self._stale = QRegion(self._shown.rect())
+        self._stale, self._blank = QRegion(self._shown.rect()), QRegion(self._shown.rect())
 
     def update(self, state: State, before: State, rects: Sequence[Rect]) -> list[QRect]:
         """Show another state of the same size, which differs in these rectangles; give what changes in the view."""
@@ -106,19 +126,23 @@ class Display:
         return seen
 
     def mend(self, budget: float) -> None:
-        """Render what is stale, for about so many seconds."""
-        deadline = time.perf_counter() + budget
-        stale, self._stale = self._stale & self._shown.rect(), QRegion()
-        rects = _rects(stale)
-        whole = stale.boundingRect()
-        if len(rects) > 4 or whole.width() * whole.height() < 1.5 * sum(r.width() * r.height() for r in rects):
-            rects = [whole]
-        if stale.isEmpty():
+        """Render what is stale and draw it, in about so many seconds; what is left shows what it did, or coarser."""
+        stale, blank = self._stale & self._shown.rect(), self._blank & self._shown.rect()
+        self._stale, self._blank = QRegion(), QRegion()
+        if stale.isEmpty() or self._look is None:
             return
+        began = time.perf_counter()
+        for rect in _few(stale):
+            self._refresh(rect, began + budget - self._pace * _area(blank))
+        began = time.perf_counter()
         painter = QPainter(self._shown)
-        for rect in rects:
-            self._render(painter, rect, deadline)
+        drawn = _few(stale.subtracted(self._stale).united(blank))
+        for rect in drawn:
+            self._draw(painter, rect, self._look)
         painter.end()
+        area = sum(rect.width() * rect.height() for rect in drawn)
+        if 2 * area > self._shown.width() * self._shown.height():
+            self._pace = (time.perf_counter() - began) / area
 
     def paint(self, painter: QPainter, rect: QRect) -> None:
         """Paint a part of the view, in view coordinates."""
@@ -132,13 +156,14 @@ class Display:
         if plane is None or not (plane.tiles or plane.default):
             return None
         pyramid = self.edit_mask if name == "edit_mask" else self.selection
-        level = level_for(self._transform.zoom)
+        level = self._level
         ratio = self._transform.ratio
         view = QRect(0, 0, round(size.width() / ratio) + 1, round(size.height() / ratio) + 1)
         rect = self._level_rect(pyramid, view, level)
         if not rect:
             return None
-        pixels, _ = pyramid.read(level, rect)
+        pyramid.refresh(level, rect)
+        pixels = pyramid.read(level, rect)
         matrix = self._transform.matrix
         matrix.scale(1 << level, 1 << level).translate(rect.x, rect.y)
         there = [[matrix.m11(), matrix.m21(), matrix.dx()], [matrix.m12(), matrix.m22(), matrix.dy()]]
@@ -154,46 +179,59 @@ class Display:
             return
         exposed = QRegion()
         self._stale.translate(dx, dy)
+        self._blank.translate(dx, dy)
         self._shown.scroll(dx, dy, self._shown.rect(), exposed)
         self._stale += exposed
+        self._blank += exposed
 
-    def _render(self, painter: QPainter, rect: QRect, deadline: float) -> None:
-        """Render a rectangle of device pixels, and note what is left of it."""
-        if self._look is None:
-            return
+    def _refresh(self, rect: QRect, deadline: float) -> None:
+        """Render what a rectangle of device pixels shows, and note what is left of it."""
+        level, view = self._level, self._view_around(rect)
+        seen = self._level_rect(self.picture, view, level)
+        left = self.picture.refresh(level, seen, deadline)
+        tinted = seen & self._tinted(level)
+        if tinted:
+            left += self.edit_mask.refresh(level, tinted, deadline)
+        for rest in left:
+            self._stale += self._device_rect(self._view_rect(_document_rect(rest, level)))
+
+    def _draw(self, painter: QPainter, rect: QRect, look: Look) -> None:
+        """Draw a rectangle of device pixels from what is rendered."""
         ratio, transform = self._transform.ratio, self._transform
         painter.save()
         painter.setClipRect(rect)
         painter.scale(ratio, ratio)
-        view = QRectF(rect.x() / ratio, rect.y() / ratio, rect.width() / ratio, rect.height() / ratio).toAlignedRect()
-        paint_below(painter, view, transform, self._state.frame, self._look)
-        level = level_for(transform.zoom)
-        level_rect = self._level_rect(self.picture, view, level)
-        if level_rect:
-            pixels, left = self.picture.read(level, level_rect, deadline)
-            self._draw(painter, image_of(pixels, QImage.Format.Format_ARGB32_Premultiplied), level, level_rect)
-            painted = self._state.edit_mask
-            if self._tint is not None and (painted.tiles or painted.default):
-                values, late = self.edit_mask.read(level, level_rect, deadline)
-                left += late
-                colours = np.take(self._table, values[..., 0])
-                image = QImage(
-                    colours.data, level_rect.width, level_rect.height, QImage.Format.Format_ARGB32_Premultiplied
-                )
-                self._draw(painter, image, level, level_rect)
+        view = self._view_around(rect)
+        paint_below(painter, view, transform, self._state.frame, look)
+        level = self._level
+        seen = self._level_rect(self.picture, view, level)
+        if seen:
+            self._draw_image(painter, self.picture.read(level, seen), level, seen)
+            tinted = seen & self._tinted(level)
+            if tinted:
+                colours = np.take(self._table, self.edit_mask.read(level, tinted)[..., 0])
+                self._draw_image(painter, colours, level, tinted)
             paint_grid(painter, transform, transform.document_rect(view) & self._state.frame)
-            for rest in left:
-                self._stale += self._device_rect(self._view_rect(_document_rect(rest, level)))
         painter.restore()
 
-    def _draw(self, painter: QPainter, image: QImage, level: int, rect: Rect) -> None:
+    def _tinted(self, level: int) -> Rect:
+        """Give the rectangle of a level that the edit mask's tint reaches into, with what is mixed with it."""
+        mask = self._state.edit_mask
+        if self._tint is None or not (mask.tiles or mask.default):
+            return EMPTY
+        if mask.default:
+            return self.edit_mask.level_frame(level)
+        return covering(mask.bounds, level).grown(2) & self.edit_mask.level_frame(level)
+
+    def _draw_image(self, painter: QPainter, pixels: NDArray[Any], level: int, rect: Rect) -> None:
+        """Draw premultiplied pixels, four bytes each, in the place of a rectangle of a level."""
         transform = self._transform
+        image = QImage(pixels.data, rect.width, rect.height, QImage.Format.Format_ARGB32_Premultiplied)
         painter.save()
         enlarged = transform.zoom * (1 << level)
         smooth = transform.zoom < 2 and (abs(enlarged - 1) > 1e-6 or transform.rotation != 0)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-        matrix = transform.matrix * painter.transform()
-        painter.setTransform(matrix)
+        painter.setTransform(transform.matrix * painter.transform())
         frame = self._state.frame
         if transform.rotation % 90 == 0:
             painter.setClipRect(QRectF(frame.x, frame.y, frame.width, frame.height), Qt.ClipOperation.IntersectClip)
@@ -212,8 +250,13 @@ class Display:
 
     def _view_rect(self, rect: Rect) -> QRect:
         """Give what of the view shows a rectangle of the document, neighbours that are mixed with it included."""
-        margin = min(2 << level_for(self._transform.zoom), 2 << LEVELS) if self._transform.zoom < 2 else 0
+        margin = min(2 << self._level, 2 << LEVELS) if self._transform.zoom < 2 else 0
         return self._transform.view_rect(rect.grown(margin))
+
+    def _view_around(self, rect: QRect) -> QRect:
+        """Give the rectangle of the view around one of device pixels."""
+        ratio = self._transform.ratio
+        return QRectF(rect.x() / ratio, rect.y() / ratio, rect.width() / ratio, rect.height() / ratio).toAlignedRect()
 
     def _device_rect(self, rect: QRect) -> QRect:
         ratio = self._transform.ratio
@@ -230,5 +273,14 @@ def _document_rect(rect: Rect, level: int) -> Rect:
     return Rect(rect.x << level, rect.y << level, rect.width << level, rect.height << level)
 
 
-def _rects(region: QRegion) -> list[QRect]:
-    return [QRect(rect) for rect in region]  # pyright: ignore[reportGeneralTypeIssues] it can be walked over
+def _few(region: QRegion) -> list[QRect]:
+    """List rectangles that cover a region: its own where they are few and far apart, else the one around all."""
+    rects = [QRect(rect) for rect in region]  # pyright: ignore[reportGeneralTypeIssues] it can be walked over
+    whole = region.boundingRect()
+    if len(rects) > 4 or whole.width() * whole.height() < 1.5 * _area(region):
+        return [] if whole.isEmpty() else [whole]
+    return rects
+
+
+def _area(region: QRegion) -> int:
+    return sum(rect.width() * rect.height() for rect in region)  # pyright: ignore[reportGeneralTypeIssues]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -45,6 +45,8 @@ Overlay: TypeAlias = Literal["tint", "ants", "none"]
 
 BUDGET = 0.010
 """Seconds of rendering in a frame; what is not done by then comes in the next, so that the hand never waits."""
+REST_MS = 120
+"""Milliseconds after which a gesture that zooms has ended: while it lasts, speed goes before sharpness."""
 MASK_COLOUR = QColor(255, 45, 45, 115)  # 45 % of red
 
 
@@ -89,6 +91,8 @@ class CanvasView(QWidget):
         self._ants.stepped.connect(self.update)
         self._later = QTimer(self, interval=0, singleShot=True)
         self._later.timeout.connect(self.update)
+        self._zooming = QTimer(self, interval=REST_MS, singleShot=True)
+        self._zooming.timeout.connect(self.update)
         self.retranslate()
         self.set_session(session)
 
@@ -219,28 +223,25 @@ class CanvasView(QWidget):
         """Degrees clockwise, -180..180."""
         return self._transform.rotation
 
-    @Slot()
     def zoom_in(self) -> None:
         """Go to the next larger common zoom."""
         self.zoom_to(stepped(self.zoom, up=True))
 
-    @Slot()
     def zoom_out(self) -> None:
         """Go to the next smaller common zoom."""
         self.zoom_to(stepped(self.zoom, up=False))
 
-    @Slot()
     def actual_size(self) -> None:
         """Show each pixel of the document as one of the screen."""
         self.zoom_to(1.0)
 
-    @Slot(float)
     def zoom_to(self, factor: float, around: QPointF | None = None) -> None:
-        """Zoom, keeping the point `around` of the view (its middle where None) in place."""
+        """Zoom, keeping the point `around` of the view in place; where None its middle, and it is no gesture."""
         self._fitted = False
+        if around is not None:
+            self._zooming.start()
         self._move_to(self._transform.zoomed(factor, self._middle() if around is None else around))
 
-    @Slot()
     def fit(self) -> None:
         """Show the whole document."""
         self._fitted = True
@@ -250,7 +251,6 @@ class CanvasView(QWidget):
                 fitted(frame, self.width(), self.height(), self.devicePixelRatioF(), self.rotation), limited=False
             )
 
-    @Slot(float)
     def rotate_by(self, degrees: float, around: QPointF | None = None) -> None:
         """Turn the view clockwise; around its middle where no point is given, and then what is fitted stays so."""
         self._fitted = self._fitted and around is None
@@ -258,7 +258,6 @@ class CanvasView(QWidget):
         if self._fitted:
             self.fit()
 
-    @Slot()
     def reset_rotation(self) -> None:
         """Show the document upright."""
         self.rotate_by(-self.rotation)
@@ -322,6 +321,7 @@ class CanvasView(QWidget):
         display.set_look(look_of(self.palette()))
         display.set_tint(self._mask_colour if self._overlay == "tint" and not self.above.shown else None)
         display.transform = self._transform
+        display.set_coarse(self._zooming.isActive() and self.budget < float("inf"))
         display.mend(self.budget)
         display.paint(painter, event.rect())
         self.above.paint(painter, self._transform)
@@ -334,7 +334,7 @@ class CanvasView(QWidget):
             self.frame.paint(painter, self._transform, grip)
         self._pointing.paint_outline(painter)
         painter.end()
-        if display.pending:
+        if display.stale:
             self._later.start()
 
     def _edge(self, name: str) -> NDArray[np.uint8] | None:
@@ -435,6 +435,7 @@ class CanvasView(QWidget):
         super().hideEvent(event)
         self._follow_ants()
         self._later.stop()
+        self._zooming.stop()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Speak another language; follow the system's colours."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ class Refusal:
     pattern: re.Pattern[str]
     field: str
     sentence: str
-    supply: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    supply: Mapping[str, Any]
 
 
 def _row(pattern: str, where: str, sentence: str, **supply: Any) -> Refusal:
@@ -31,6 +31,7 @@ def _row(pattern: str, where: str, sentence: str, **supply: Any) -> Refusal:
 
 OUTSIDE_FRAME: Final = "The mask lies outside the frame; move the frame over it."
 TOO_SMALL: Final = "The picture is smaller than 16 pixels; enlarge it."
+DAMAGED_REFERENCE: Final = "A reference is damaged; take it off the board and add it again."
 _REFERENCE: Final = (Reference("reference"),)
 _CONTROL_OFF: Final = {"control": None, "control_picture": None}
 

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_model.library.folders import model_digest
 from mlx_model.pictures.recipe import Input, SavedRecipe, recipe_from_json
 from mlx_model.request import Box, EditRequest, EditResult, Picture, RequestError, digest
 
 from .description import MAX_PIXELS, whole
+from .export import in_srgb
+from .openraster_write import scaled_down
 from .plane_png import decode_png, png_size
 
 FORMAT: Final = 1
@@ -32,6 +35,8 @@ FOLDER: Final = "results/"
 """Where results lie in a project file."""
 _RESULT_FILE: Final = re.compile(r"([0-9a-f]{32})\.(json|png)")
 _INPUT_FILE: Final = re.compile(r"inputs/([0-9a-f]{64})\.png")
+_TEXTS: Final = ("id", "created", "model", "run", "below", "base")
+_FLAGS: Final = ("foreign", "starred", "rejected", "accepted")
 _ID: Final = re.compile("[0-9a-f]{32}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
@@ -153,11 +158,10 @@ def from_json(data: bytes) -> Result:
             raise ValueError("base")
         left, top, width, height = (whole(number) for number in held["box"])
         wide, high = (whole(number, 1) for number in held["frame"])
-        texts = {name: str(held[name]) for name in ("id", "created", "model", "run", "below", "base")}
-        flags = {name: bool(held[name]) for name in ("foreign", "starred", "rejected", "accepted")}
+        plain: dict[str, Any] = {name: str(held[name]) for name in _TEXTS}
+        plain |= {name: bool(held[name]) for name in _FLAGS}
         made = Result(
-            **texts,
-            **flags,
+            **plain,
             recipe=recipe_from_json(json.dumps(held["recipe"]), "a result"),
             asked=EditRequest.from_json(json.dumps(held["asked"])),
             parents=tuple(str(parent) for parent in held["parents"]),
@@ -202,7 +206,18 @@ def _is_ours(name: str) -> bool:
 def cropped(picture: Picture, box: Box) -> Picture:
     """Cut a box out of a picture."""
     left, top, width, height = box
-    return Picture(np.ascontiguousarray(picture.pixels[top : top + height, left : left + width]), picture.profile)
+    pixels = np.ascontiguousarray(picture.pixels[top : top + height, left : left + width])
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
+
+
+def shrunk(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """Make a picture small: sRGB RGBA of at most `side` pixels."""
+    pixels = picture.pixels if picture.profile is None else in_srgb(picture.pixels, picture.profile)
+    if pixels.dtype == np.uint16:
+        pixels = (pixels.astype(np.uint32) + 128) // 257
+    scale = min(1.0, side / max(picture.size))
+    width, height = (max(1, round(length * scale)) for length in picture.size)
+    return scaled_down(pixels.astype(np.uint8), (width, height)).astype(np.uint8, copy=False)
 
 
 def placed(picture: Picture, box: Box, frame: tuple[int, int]) -> Picture:
@@ -212,7 +227,7 @@ def placed(picture: Picture, box: Box, frame: tuple[int, int]) -> Picture:
         return picture
     pixels = np.zeros((frame[1], frame[0], 4), picture.pixels.dtype)
     pixels[top : top + height, left : left + width] = picture.pixels
-    return Picture(pixels, picture.profile)
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
 def laid_over(base: Picture, patch: Picture, *, keep_alpha: bool) -> Picture:

@@ -31,12 +31,15 @@ from .result_files import (
     placed,
     read_png,
     recipe_of,
+    shrunk,
     to_json,
 )
 from .savefile import save_file
 
 BUDGET: Final = 2 * 2**30
 """Bytes that the results of one project may take unless a person says otherwise."""
+CLAIMED: Final = "claimed"
+"""The name of the mark that a file leads to a project."""
 _YOUNGEST: Final = 60.0
 """Seconds in which a picture may still get its description."""
 
@@ -70,22 +73,6 @@ class Made(Protocol):
         ...
 
 
-class ResultStores:
-    """The stores of all projects, each made once, in a folder each of its id."""
-
-    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
-        self.folder, self.budget = folder, budget
-        self._stores: dict[str, ResultStore] = {}
-        self._guard = threading.Lock()
-
-    def of(self, project: str) -> ResultStore:
-        """Give a project's store; quick."""
-        with self._guard:
-            if project not in self._stores:
-                self._stores[project] = ResultStore(self.folder / project, self.budget)
-            return self._stores[project]
-
-
 class ResultStore:
     """The results of one project in a folder; may be used from any thread.
 
@@ -95,6 +82,7 @@ class ResultStore:
 
     def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self.folder, self.budget = folder, budget
+        self.claimed = False
         self._results: dict[str, Result] = {}
         self._deleted: dict[str, Result] = {}
         self._inputs: dict[str, int] = {}
@@ -117,7 +105,7 @@ class ResultStore:
 
     @property
     def loaded(self) -> bool:
-        """Whether the list is complete."""
+        """Whether what is on disk has been read."""
         return self._loaded
 
     @property
@@ -196,7 +184,14 @@ class ResultStore:
         self._write(self.folder / f"{kept.id}.json", to_json(kept))
         with self._guard:
             self._results[kept.id] = kept
+        if self.claimed:
+            self.mark_claimed()
         return kept
+
+    def mark_claimed(self) -> None:
+        """Note on the disk that a file leads to these results."""
+        with contextlib.suppress(OSError):
+            (self.folder / CLAIMED).touch()
 
     # Marking
 
@@ -343,19 +338,10 @@ class ResultStore:
         """Give the picture small, sRGB RGBA of at most `side` pixels; kept on disk once made. Raises as `patch`."""
         from mlx_model.pictures.write import encode_picture
 
-        from .export import in_srgb
-        from .openraster_write import scaled_down
-
         path = self.folder / "thumbnails" / f"{result_id}-{side}.png"
         with contextlib.suppress(OSError, ValueError):
             return np.asarray(read_png(path).pixels, np.uint8)
-        picture = self.picture(result_id)
-        pixels = picture.pixels if picture.profile is None else in_srgb(picture.pixels, picture.profile)
-        if pixels.dtype == np.uint16:
-            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        scale = min(1.0, side / max(picture.size))
-        width, height = (max(1, round(length * scale)) for length in picture.size)
-        small = scaled_down(np.asarray(pixels, np.uint8), (width, height)).astype(np.uint8, copy=False)
+        small = shrunk(self.picture(result_id), side)
         with contextlib.suppress(DocumentError):  # it can be made again
             self._write(path, encode_picture("png", Picture(small)))
         return small

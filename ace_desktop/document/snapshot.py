@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from mlx_model.conditioning.preprocess import apply_control
-from mlx_model.conditioning.region import LONGEST_ASPECT, Region, plan_region
+from mlx_model.conditioning.region import LONGEST_ASPECT, Region
 from mlx_model.pictures.inputs import SMALLEST
 from mlx_model.places import is_file
 from mlx_model.request import Adapter, Box, EditRequest, Picture, Reference, RequestError, digest
 from mlx_model.tasks import TASKS, recipe_for
 from mlx_model.weights.config import ModelConfig
+from mlx_model.work import region_of
 
 from .below import digest_of, shows
 from .compose import compose_layers
@@ -31,9 +32,9 @@ from .edit import (
     used_references,
 )
 from .geometry import Rect
-from .masks import grey_of
+from .masks import Grey, grey_of
 from .references import BoardReference, change_reference, reference_picture, references_of
-from .refusals import OUTSIDE_FRAME, TOO_SMALL, refusal_of
+from .refusals import DAMAGED_REFERENCE, OUTSIDE_FRAME, TOO_SMALL, refusal_of
 from .result_layers import RESULT
 from .state import State, depth_of, walk
 
@@ -68,6 +69,19 @@ class Snapshot:
     below: str
     parents: tuple[str, ...] = ()
     box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a document asks for in sizes alone, (width, height).
+
+    `picture` is None for a new one; `extent` is the mask's bounding box, None where everything may change.
+    """
+
+    asked: EditRequest
+    picture: tuple[int, int] | None
+    extent: Box | None
+    references: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -111,14 +125,17 @@ def problems(state: State, config: ModelConfig | None, folder: Path | None = Non
             break
         except RequestError as error:
             refusal = refusal_of(str(error))
+            if refusal is not None and refusal.field == "mask" and asked.task == "reference":
+                add("mask", "Paint a mask where the reference should go, or make it the subject of a new picture.")
             add(refusal.field if refusal else "task", refusal.sentence if refusal else str(error))
             if refusal is None or not refusal.supply:
                 break
             probe = replace(probe, **refusal.supply)
     if config is not None and found.keys() <= {"instruction", "references", "strength", "control", "mask"}:
         try:
-            scale = _region(state, asked, config).scale
-            if asked.references and scale < _LITTLE * _region(state, replace(asked, references=()), config).scale:
+            measures = measures_of(state)
+            alone = _region(state, replace(measures, references=()), config)
+            if _region(state, measures, config).scale < _LITTLE * alone.scale:
                 add("references", "The references leave little room for the picture; switch some off.", blocks=False)
         except RequestError as error:
             refusal = refusal_of(str(error))
@@ -146,7 +163,7 @@ def frame_of(state: State, config: ModelConfig) -> tuple[Box, tuple[int, int]]:
     Raises:
         RequestError: there is no such frame, as `problems` says.
     """
-    region = _region(state, asked_of(state), config)
+    region = _region(state, measures_of(state), config)
     return region.box, region.content
 
 
@@ -237,8 +254,10 @@ def snapshot_again(
         region = region[0] + shift[0], region[1] + shift[1], *region[2:]
     request = replace(asked, picture=digest(picture), mask=digest(mask) if masked else None, region=region)
     recipe = recipe_for(request, config.kind)
-    sizes = [inputs[reference.picture].size for reference in asked.references]
-    box = _planned(state, request, config, sizes).box
+    sizes = tuple(inputs[reference.picture].size for reference in asked.references)
+    selected = mask_box(state)
+    extent = (selected.x, selected.y, selected.width, selected.height) if masked and selected else None
+    box = _region(state, Measures(request, picture.size, extent, sizes), config).box
     return Snapshot(
         requests=(request,),
         pictures=pictures,
@@ -257,7 +276,7 @@ def picture_of(state: State) -> Picture:
     return Picture(compose_layers(state.layers, state.frame, depth_of(state.layers)), state.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
-def mask_picture(grey: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Picture:
+def mask_picture(grey: Grey) -> Picture:
     """Make the picture of a mask (h x w): white where it selects, black elsewhere."""
     pixels = np.full((*grey.shape, 4), 255, np.uint8)
     pixels[..., :3] = np.where(grey > SELECTED, 255, 0)[..., None]
@@ -299,49 +318,43 @@ def _request(
         mask = put(mask_picture(grey_of(state.edit_mask, state.frame)))
     references: list[Reference] = []
     for reference in used_references(state):
-        shown, cutout = reference_picture(state, reference.id)
+        shown, cutout = _shown(state, reference)
         references.append(Reference(put(shown), None if cutout is None else put(mask_picture(cutout))))
     control = None
     if asked.control_picture is not None and (held := _control_of(state)) is not None:
-        control = put(_fitted(reference_picture(state, held.id)[0], size))
+        control = put(_fitted(_shown(state, held)[0], size))
     return replace(
         asked, picture=picture, mask=mask, region=region, references=tuple(references), control_picture=control
     )
 
 
-def _region(state: State, asked: EditRequest, config: ModelConfig) -> Region:
-    """Plan what the model sees of a document."""
-    sizes = [_used_size(reference) for reference in used_references(state)] if asked.references else []
-    return _planned(state, asked, config, sizes)
+def measures_of(state: State) -> Measures:
+    """Measure what the model gets to see of a document."""
+    asked, box = asked_of(state), mask_box(state)
+    return Measures(
+        asked,
+        (state.width, state.height) if asked.picture is not None else None,
+        None if asked.mask is None else (box.x, box.y, box.width, box.height),
+        tuple(_used_size(reference) for reference in used_references(state)),
+    )
 
 
-def _planned(state: State, asked: EditRequest, config: ModelConfig, sizes: Sequence[tuple[int, int]]) -> Region:
-    """Plan what the model sees of a document beside references of these sizes, as the editor does."""
-    size = (state.width, state.height)
-
-    def around(extent: Rect | None) -> Region:
-        return plan_region(
-            size,
-            None if not extent else (extent.x, extent.y, extent.width, extent.height),
-            sizes,
-            config.size,
-            keep_pixels=config.kind == "fft",
-            region=asked.region,
-        )
-
-    extent = mask_box(state) if asked.mask is not None else None
-    region = around(extent)
+def _region(state: State, measures: Measures, config: ModelConfig) -> Region:
+    """Plan what the model sees of a document, as the editor does."""
+    asked, size, extent, references = measures.asked, measures.picture, measures.extent, measures.references
+    region = region_of(asked, config, size, extent, references)
     if extent and region.cut and not selected_box(state.edit_mask, Rect(*region.box) & state.frame):
-        region = around(_largest_spot(state))  # spots at both ends of a long picture: the middle holds none
+        # Spots at both ends of a long picture: the middle between them holds none.
+        region = region_of(asked, config, size, _largest_spot(state), references)
     return region
 
 
-def _largest_spot(state: State) -> Rect:
+def _largest_spot(state: State) -> Box:
     selected = (grey_of(state.edit_mask, state.frame) > SELECTED).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(selected)
     spot = statistics[1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())]
     x, y, width, height = (int(spot[column]) for column in range(4))
-    return Rect(x, y, width, height)
+    return x, y, width, height
 
 
 def _has_adapter(folder: Path, name: str) -> bool:
@@ -349,6 +362,13 @@ def _has_adapter(folder: Path, name: str) -> bool:
     if name.endswith(".safetensors"):
         return is_file(Path(name))
     return any(is_file(place / "adapters" / f"{name}.safetensors") for place in (folder, folder.parent))
+
+
+def _shown(state: State, reference: BoardReference) -> tuple[Picture, Grey | None]:
+    try:
+        return reference_picture(state, reference.id)
+    except ValueError as error:
+        raise RequestError(DAMAGED_REFERENCE) from error
 
 
 def _used_size(reference: BoardReference) -> tuple[int, int]:
@@ -382,7 +402,8 @@ def _fitted(picture: Picture, size: tuple[int, int]) -> Picture:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = np.asarray(cv2.resize(picture.pixels, (wide, high), interpolation=method), picture.pixels.dtype)
     left, top = (wide - size[0]) // 2, (high - size[1]) // 2
-    return Picture(np.ascontiguousarray(scaled[top : top + size[1], left : left + size[0]]), picture.profile)
+    pixels = np.ascontiguousarray(scaled[top : top + size[1], left : left + size[0]])
+    return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
 
 
 def _parents(state: State, box: Rect) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -146,13 +147,10 @@ class Stroke:
                     continue
                 self._cover[index] = np.zeros((TILE, TILE), np.uint8)
             old = self._cover[index][part.y - tile.y : part.bottom - tile.y, part.x - tile.x : part.right - tile.x]
-            more = new > old
-            columns = np.flatnonzero(more.any(0))
-            if len(columns):
-                rows = np.flatnonzero(more.any(1))
+            found = Rect(*cv2.boundingRect(cv2.compare(new, old, cv2.CMP_GT)))
+            if found:
                 np.maximum(old, new, out=old)
-                edges = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-                dirty[index] = dirty.get(index, EMPTY) | Rect.of_edges(*edges).moved(part.x, part.y)
+                dirty[index] = dirty.get(index, EMPTY) | found.moved(part.x, part.y)
 
     def _blend(self, index: Index, rect: Rect) -> None:
         """Work out a part of a tile again, from what it was and from the coverage."""

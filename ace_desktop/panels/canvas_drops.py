@@ -14,11 +14,13 @@ from ..document.references import NewReference, find_reference, new_reference, p
 from ..document.state import State
 from ..session import Session
 from ..settings import Kept
-from ..slow_steps import do_slowly
+from ..slow_steps import do_when_still
+from ..translation import marked as _
 from .drop_choice import DropChoice
 from .incoming import Incoming, eight_bits, has_pictures, pictures_of
 from .placing_ghost import PlacingGhost, longest_side, make_ghost, placed_size
 from .reference_model import REFERENCE_MIME
+from .result_model import RESULT_MIME
 
 
 class CanvasDrops(QObject):
@@ -26,6 +28,8 @@ class CanvasDrops(QObject):
 
     failed = Signal(object)
     """An Exception to be explained."""
+    result_dropped = Signal(str)
+    """A thumbnail of the strip was dropped: its result is to become a layer."""
     placed = Signal()
     """A reference was placed: the document is ready to run."""
 
@@ -37,6 +41,14 @@ class CanvasDrops(QObject):
         self._dragged = ""
         view.setAcceptDrops(True)
         view.installEventFilter(self)
+
+    def close(self) -> None:
+        """Leave the view alone."""
+        self._view.removeEventFilter(self)
+        self.ghost.hide()
+        self.ghost.deleteLater()
+        if self.asking is not None:
+            self.asking.close()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Take drags of cards and pictures; files that are documents of their own go on to the window."""
@@ -82,7 +94,12 @@ class CanvasDrops(QObject):
     def _dropped(self, data: QMimeData, at: QPointF) -> None:
         session = self._view.session
         assert session is not None  # noqa: S101 asked before
-        centre = self._view.transform.to_document(at)
+        x, y = self._view.transform.to_document(at)
+        # What falls beside the picture goes to its border, half of it inside.
+        centre = min(max(x, 0), session.state.width), min(max(y, 0), session.state.height)
+        if data.hasFormat(RESULT_MIME):
+            self.result_dropped.emit(bytes(data.data(RESULT_MIME).data()).decode())
+            return
         if data.hasFormat(REFERENCE_MIME):
             reference_id = bytes(data.data(REFERENCE_MIME).data()).decode()
             self._let_go()
@@ -98,7 +115,7 @@ class CanvasDrops(QObject):
             width, _ = placed_size(find_reference(session.state, reference_id), longest_side(self._view))
         except ValueError:
             return
-        do_slowly(
+        do_when_still(
             session,
             self._background,
             "Place reference",
@@ -133,9 +150,9 @@ class CanvasDrops(QObject):
             "reference": partial(_as_references, pictures),
             "place": partial(_as_placed, pictures[0], centre, longest),
         }[choice]
-        label = "Add reference" if choice == "reference" else "Place picture"
+        label = _("Add reference") if choice == "reference" else _("Place picture")
         done = self.placed.emit if choice == "place" else None
-        do_slowly(session, self._background, label, change, self.failed.emit, done)
+        do_when_still(session, self._background, label, change, self.failed.emit, done)
 
 
 def _as_layers(pictures: Sequence[Incoming], centre: tuple[float, float], state: State) -> State:

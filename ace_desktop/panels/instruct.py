@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +38,15 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         "mask": ((_("Paint a mask"), "tool.mask-brush"), (_("Whole image"), "instruct.whole_picture")),
         "references": ((_("Add a reference"), "reference.add"),),
-        "model": ((_("Show models"), "models.show"),),
+        "picture": ((_("Open a picture"), "file.open"),),
+        "model": ((_("Show models"), "window.models"),),
         "region": ((_("Let the model choose"), "instruct.frame_automatic"),),
     }
 )
 """Actions that help with a problem, by its field; those that the window does not have are left out."""
 
 _UNDER_WORDS = ("instruction",)
-_UNDER_CHIP = ("task", "mask", "references")
+_UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
 
 
@@ -108,13 +109,13 @@ class InstructPanel(QWidget):
         editing.changed.connect(self.refresh)
         editing.jobs_changed.connect(self._show_jobs)
         self._models.changed.connect(self.refresh)
-        self.words.edited.connect(lambda words: self._change(instruction=words))
-        self.chip.chosen.connect(lambda task: self._change(task=task))
+        self.words.edited.connect(self._setter("instruction"))
+        self.chip.chosen.connect(self._setter("task"))
         self.ideas.chosen.connect(self.fill_in)
-        self.run_row.variations_changed.connect(lambda number: self._change(variations=number))
+        self.run_row.variations_changed.connect(self._setter("variations"))
         self.run_row.cancelled.connect(editing.cancel)
         self.more.clicked.connect(lambda: self.show_more(not self.more_shown))
-        self.details.changed.connect(lambda values: self._change(**values))
+        self.details.changed.connect(self._take)
         self.details.models_wanted.connect(self.models_wanted)
         for note in (self.words_note, self.chip_note, self.run_note):
             note.asked.connect(self.asked)
@@ -135,6 +136,12 @@ class InstructPanel(QWidget):
 
     def _change(self, **values: Any) -> None:
         self.editing.change(**values)
+
+    def _setter(self, field: str) -> Callable[[Any], None]:
+        return lambda value: self._change(**{field: value})
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        self._change(**values)
 
     @property
     def more_shown(self) -> bool:

@@ -160,7 +160,7 @@ class FamilyCard(QFrame):
         self.deleting.setText(tr("Delete what is here"))
         last = QHBoxLayout()
         last.setSpacing(8)
-        last.addWidget(self.reason, 1)
+        last.addStretch(1)
         for button in (self.deleting, self.importing, self.getting):
             button.setAutoDefault(False)
             last.addWidget(button)
@@ -174,6 +174,7 @@ class FamilyCard(QFrame):
         column.addWidget(hairline(self))
         column.addLayout(terms)
         column.addWidget(self.terms)
+        column.addWidget(self.reason)
         column.addLayout(last)
         self.widths.currentIndexChanged.connect(self._changed)
         self.accept.toggled.connect(self._changed)
@@ -212,6 +213,7 @@ class FamilyCard(QFrame):
         self.deleting.setVisible(model.begun and not self._busy)
         reason = self._hindrance()
         self.reason.setText(reason)
+        self.reason.setVisible(bool(reason))
         for button in (self.getting, self.importing):
             button.setEnabled(not reason)
             button.setVisible(not model.here)

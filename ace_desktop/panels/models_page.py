@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +31,22 @@ if TYPE_CHECKING:
     from ..installer import Installer
     from ..models import Models
 
-_SIZE = (640, 720)
+_SIZE = (656, 760)
 
 
 class ModelsPage(QDialog):
     """A window of its own that stands open beside the work."""
 
-    def __init__(self, models: Models, installer: Installer, parent: QWidget) -> None:
+    def __init__(
+        self,
+        models: Models,
+        installer: Installer,
+        parent: QWidget,
+        in_use: Callable[[str], bool] = lambda _name: False,
+    ) -> None:
+        """`in_use` says whether an edit that runs or waits needs a model."""
         super().__init__(parent)
+        self._in_use = in_use
         self.setObjectName("models")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._models, self._installer = models, installer
@@ -57,14 +67,14 @@ class ModelsPage(QDialog):
         self._column.addWidget(self.card)
         self._column.addWidget(self._list)
         self._column.addStretch(1)
-        self.scroll = QScrollArea(self)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(self._content)
+        self.area = QScrollArea(self)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(self._content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.scroll)
+        outer.addWidget(self.area)
         self.resize(*_SIZE)
         models.changed.connect(self.fill)
         installer.changed.connect(self._transfer_changed)
@@ -84,8 +94,8 @@ class ModelsPage(QDialog):
     def fill(self) -> None:
         """Write everything anew as it now is; what was chosen and accepted on the page stays."""
         self.setWindowTitle(tr("Models"))
-        focus = self.focusWidget()
-        focused = focus.accessibleName() or getattr(focus, "text", str)() if focus is not None else ""
+        focus: QWidget | None = self.focusWidget()
+        focused = focus.accessibleName() or getattr(focus, "text", str)() if focus else ""
         fresh = QWidget(self._content)
         column = QVBoxLayout(fresh)
         column.setContentsMargins(0, 0, 0, 0)
@@ -129,7 +139,7 @@ class ModelsPage(QDialog):
             row = HereRow(model, self._title(model.name), chosen=chosen, busy=self._busy, parent=panel)
             row.chosen.connect(self._models.choose)
             row.verify.connect(self._installer.verify)
-            row.repair.connect(self._installer.repair)
+            row.repair.connect(self._repair)
             row.remove.connect(self._ask_to_remove)
             rows.addWidget(row)
             self.rows.append(row)
@@ -166,7 +176,7 @@ class ModelsPage(QDialog):
             card.download.connect(self._download)
             card.import_wanted.connect(self._choose_folder)
             card.delete_begun.connect(self._installer.remove)
-            card.licence_wanted.connect(lambda page: QDesktopServices.openUrl(QUrl(page)))
+            card.licence_wanted.connect(_open)
             column.addWidget(card)
             self.cards[family.name] = card
 
@@ -182,7 +192,7 @@ class ModelsPage(QDialog):
 
     def _download(self, name: str) -> None:
         self._installer.install(name)
-        self.scroll.verticalScrollBar().setValue(0)
+        self.area.verticalScrollBar().setValue(0)
 
     def _without_account(self, name: str) -> None:
         self._installer.install(name, without_account=True)
@@ -192,16 +202,34 @@ class ModelsPage(QDialog):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda folder: self._import(Path(folder), name))
+        dialog.fileSelected.connect(partial(self._import, name))
         dialog.open()
 
-    def _import(self, folder: Path, name: str) -> None:
-        self._installer.import_files(folder, name)
-        self.scroll.verticalScrollBar().setValue(0)
+    def _import(self, name: str, folder: str) -> None:
+        self._installer.import_files(Path(folder), name)
+        self.area.verticalScrollBar().setValue(0)
+
+    def _repair(self, name: str) -> None:
+        if not self._is_in_use(name):
+            self._installer.repair(name)
+
+    def _is_in_use(self, name: str) -> bool:
+        """Say so where an edit needs a model, whose files then have to stay as they are."""
+        used = self._in_use(name)
+        if used:
+            box = QMessageBox(self)
+            box.setObjectName("in use")
+            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.setWindowModality(Qt.WindowModality.WindowModal)
+            box.setIcon(QMessageBox.Icon.NoIcon)
+            box.setText(tr("An edit is using {model}. Wait for it, or cancel it first.", model=self._title(name)))
+            box.addButton(tr("OK"), QMessageBox.ButtonRole.AcceptRole)
+            box.open()
+        return used
 
     def _ask_to_remove(self, name: str) -> None:
         model = self._models.model(name)
-        if model is None:
+        if model is None or self._is_in_use(name):
             return
         box = QMessageBox(self)
         box.setObjectName("remove")
@@ -234,6 +262,10 @@ class ModelsPage(QDialog):
         if event.type() == QEvent.Type.LanguageChange:
             self.fill()
         super().changeEvent(event)
+
+
+def _open(page: str) -> None:
+    QDesktopServices.openUrl(QUrl(page))
 
 
 def _heading(text: str, parent: QWidget) -> QLabel:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -87,7 +86,7 @@ def rows_of(result: Result) -> list[tuple[str, str]]:
     if request.control in CONTROL_NAMES:
         rows.append((tr("Keep"), tr(CONTROL_NAMES[request.control])))
     rows += [(tr("Adapter"), f"{adapter.name} × {adapter.strength:g}") for adapter in request.adapters]
-    made = datetime.fromisoformat(result.created).astimezone()
+    made = QDateTime.fromString(result.created, Qt.DateFormat.ISODateWithMs).toLocalTime()
     rows.append((tr("Made"), QLocale().toString(made, QLocale.FormatType.ShortFormat)))
     rows.append((tr("Took"), tr("{seconds} s", seconds=f"{result.seconds:.1f}")))
     rows += [("", warning) for warning in result.warnings]

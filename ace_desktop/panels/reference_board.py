@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
@@ -14,32 +13,23 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, Q
 from ..background import Background
 from ..document.references import (
     ROLES,
-    NewReference,
     change_reference,
     move_reference,
-    new_reference,
-    put_reference,
     remove_reference,
 )
 from ..document.state import State
 from ..icons import icon
 from ..session import Session
+from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
-from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
+from .incoming import SUFFIXES, Incoming, of_file, pictures_of
 from .layer_model import LAYER_MIME
+from .reference_adding import Ready, Source, make_ready, of_incoming, of_layer, of_selection, put_ready
 from .reference_empty import EmptyBoard
 from .reference_model import ROLE_HINTS, ROLE_NAMES, ReferenceModel, thumbnail
 from .reference_row import HEIGHT, ReferenceRow
 from .reference_view import ReferenceView
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mlx_model.request import Picture
-
-    Read = Callable[[], tuple[Picture, NDArray[np.uint8] | None] | None]
 
 _MOST_SHOWN = 4
 """Cards that are seen at once; more are scrolled."""
@@ -91,7 +81,7 @@ class ReferenceBoard(QWidget):
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
         self.model.modelReset.connect(self._follow)
         self.model.dropped.connect(self.take)
-        self.empty.dropped.connect(lambda data: self.take(data, 0))
+        self.empty.dropped.connect(self.take)
         self.empty.chosen.connect(self.choose_files)
         self.session.changed.connect(self._enable)
         self.view.selectionModel().selectionChanged.connect(self._enable)
@@ -123,28 +113,23 @@ class ReferenceBoard(QWidget):
 
     def add_pictures(self, pictures: Sequence[Incoming], row: int | None = None) -> None:
         """Read pictures in the background and add them, before a row or at the end."""
-        for place, incoming in enumerate(pictures):
-            where = None if row is None else row + place
-            self._add(incoming.name, partial(_unmasked, incoming), where)
+        self._add([of_incoming(incoming) for incoming in pictures], row)
 
     def add_layers(self, ids: Sequence[str], row: int | None = None) -> None:
         """Add layers of the document, each as it is seen alone."""
-        from ..document.tree import find
-
         state = self.session.state
-        for place, layer_id in enumerate(ids):
-            where = None if row is None else row + place
-            self._add(find(state, layer_id).name, partial(_layer, state, layer_id), where)
+        self._add([of_layer(state, layer_id) for layer_id in ids], row)
 
     def add_selection(self) -> None:
         """Add what is selected of the picture, its outline as the reference's mask."""
         state = self.session.state
         if state.selection is not None:
-            self._add(tr("Selection"), partial(_selection, state), None)
+            self._add([of_selection(state, tr("Selection"))], None)
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
-        pictures = pictures_of(QGuiApplication.clipboard().mimeData())
+        held = QGuiApplication.clipboard().mimeData()
+        pictures = pictures_of(held) if held else []  # there is none where the clipboard is empty
         if pictures:
             self.add_pictures(pictures)
         else:
@@ -156,31 +141,27 @@ class ReferenceBoard(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters([f"{tr('Pictures')} (*{' *'.join(sorted(SUFFIXES))})"])
-        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
+        dialog.filesSelected.connect(self._add_chosen)
         dialog.open()
 
-    def _add(self, name: str, read: Read, row: int | None) -> None:
-        """Read and encode a picture in the background, then make it one of the references."""
+    def _add_chosen(self, names: list[str]) -> None:
+        self.add_files([Path(name) for name in names])
+
+    def _add(self, sources: Sequence[Source], row: int | None) -> None:
+        """Read and encode pictures in the background, then put them on the board in one step."""
         session = self.session
 
-        def work() -> NewReference | None:
-            found = read()
-            if found is None:
-                return None
-            picture, mask = found
-            return new_reference(eight_bits(picture), name, picture.profile, mask=mask)
-
-        def done(made: NewReference | None) -> None:
-            if made is None:
+        def done(ready: Ready) -> None:
+            if ready.error is not None:
+                self.failed.emit(ready.error)
+            elif ready.empty:
                 self.said.emit(tr("There is nothing to be seen in it."))
-                return
-            after = put_reference(session.state, made)
-            if row is not None:
-                after = move_reference(after, made.reference.id, row)
-            session.do("Add reference", after)
-            self.view.choose(made.reference.id)
+            if ready.references:
+                change = partial(put_ready, ready, row)
+                chosen = partial(self.view.choose, ready.references[-1].reference.id)
+                do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
 
-        self._background.run(work, done, self.failed.emit, self)
+        self._background.run(lambda: make_ready(sources), done, self.failed.emit, self)
 
     # What is done with the cards
 
@@ -315,20 +296,3 @@ class ReferenceBoard(QWidget):
             self.view.viewport().update()
             self._follow()
         super().changeEvent(event)
-
-
-def _unmasked(incoming: Incoming) -> tuple[Picture, None]:
-    return incoming.read(), None
-
-
-def _layer(state: State, layer_id: str) -> tuple[Picture, None] | None:
-    from ..document.placing import layer_picture
-
-    picture = layer_picture(state, layer_id)
-    return None if picture is None else (picture, None)
-
-
-def _selection(state: State) -> tuple[Picture, NDArray[np.uint8]] | None:
-    from ..document.placing import selected_picture
-
-    return selected_picture(state)

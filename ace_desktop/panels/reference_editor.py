@@ -24,7 +24,7 @@ from ..document.references import (
 )
 from ..document.state import State
 from ..session import Session
-from ..slow_steps import do_slowly
+from ..slow_steps import do_when_still
 from ..translation import tr
 from .cut_out import Scribble, automatic, cut_out, enlarged, working_copy
 from .reference_canvas import ReferenceCanvas
@@ -242,7 +242,7 @@ class ReferenceEditor(Sheet):
                 after = set_reference_mask(after, reference.id, full)
             return after
 
-        do_slowly(self._session, self._background, "Edit reference", change, self._failed)
+        do_when_still(self._session, self._background, "Edit reference", change, self._failed)
 
 
 def _changed(state: State, wanted: BoardReference) -> State:

@@ -75,14 +75,15 @@ class ReferenceRow(QStyledItemDelegate):
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        focused = chosen and bool(state & QStyle.StateFlag.State_HasFocus)
         if chosen or hovered:
-            ground = QPalette.ColorRole.Highlight if chosen else QPalette.ColorRole.Midlight
+            ground = QPalette.ColorRole.Highlight if focused else QPalette.ColorRole.Midlight
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(palette.color(ground))
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), RADIUS, RADIUS)
-        ink = palette.color(QPalette.ColorRole.HighlightedText if chosen else QPalette.ColorRole.Text)
+        ink = palette.color(QPalette.ColorRole.HighlightedText if focused else QPalette.ColorRole.Text)
         faint = QColor(ink)
-        faint.setAlphaF(0.78 if chosen else 0.68)
+        faint.setAlphaF(0.78 if focused else 0.68)
         place = card_parts(rect)
         eye = "eye" if reference.on else "eye-off"
         paint_icon(painter, eye, _centred(place.eye), ink if reference.on else faint)
@@ -90,7 +91,8 @@ class ReferenceRow(QStyledItemDelegate):
             paint_icon(painter, "more", _centred(place.edit), ink)
         painter.setOpacity(1.0 if reference.on else 0.5)
         draw_thumbnail(painter, place.picture, index.data(THUMBNAIL), palette)
-        painter.setPen(ink)
+        painter.setOpacity(1.0)
+        painter.setPen(ink if reference.on else faint)
         left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         elided = painter.fontMetrics().elidedText(reference.name, Qt.TextElideMode.ElideRight, place.name.width())
         painter.drawText(place.name, left, elided)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QDrag, QDragEnterEvent, QDragMoveEvent, QImage, QKeyEvent, QKeySequence, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -37,7 +37,7 @@ class ReferenceView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
-        self.doubleClicked.connect(lambda index: self.open_wanted.emit(self._cards().reference(index).id))
+        self.doubleClicked.connect(self._open)
 
     def choose(self, reference_id: str) -> None:
         """Make a card the chosen one."""
@@ -45,6 +45,9 @@ class ReferenceView(QListView):
         if index.isValid():
             self.setCurrentIndex(index)
             self.scrollTo(index)
+
+    def _open(self, index: QModelIndex) -> None:
+        self.open_wanted.emit(self._cards().reference(index).id)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Leave the height to the board."""

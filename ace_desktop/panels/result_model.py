@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from ..engine.jobs import JobStatus
 
+RESULT_MIME = "application/x-ace-result"
+"""The id of a result whose thumbnail is dragged."""
+
 ITEM = Qt.ItemDataRole.UserRole
 THUMBNAIL = Qt.ItemDataRole.UserRole + 1
 RELATED = Qt.ItemDataRole.UserRole + 2

@@ -114,10 +114,11 @@ class ResultView(QListView):
 
     def event(self, event: QEvent) -> bool:
         """Keep keys from the shortcuts of the window that would take them."""
-        pressed = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride
-        if pressed and self.chosen and not event.modifiers() and Qt.Key(event.key()) in _OURS:
-            event.accept()
-            return True
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self.chosen:
+            ours = not event.modifiers() and Qt.Key(event.key()) in _OURS
+            event.setAccepted(ours)
+            if ours:
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802

@@ -24,6 +24,7 @@ from ..icons import icon
 from ..menus import tool_tip
 from ..theme import ROW
 from ..translation import tr
+from .controls import ElidedLabel
 
 if TYPE_CHECKING:
     from ..engine.jobs import JobStatus
@@ -119,9 +120,8 @@ class RunRow(QWidget):
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
-        self.words = QLabel(self)
+        self.words = ElidedLabel(self)
         self.words.setObjectName("caption")
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.cancel = QPushButton(self)
         self.cancel.setFixedHeight(ROW - 2)
         self.cancel.clicked.connect(self.cancelled)
@@ -177,12 +177,11 @@ class RunRow(QWidget):
         if running and job.total > 1:
             parts.insert(0, tr("{number} of {all}", number=job.index + 1, all=job.total))
         if running and job.seconds_left is not None:
-            parts.append(job_words.left(job.seconds_left))
+            parts.insert(0, job_words.left(job.seconds_left))
         if len(jobs) > 1:
             parts.append(tr("{number} more waiting", number=len(jobs) - 1))
-        self.words.setText(" · ".join(parts))
-        self.words.setToolTip(self.words.text())
-        self.bar.setAccessibleName(self.words.text())
+        self.words.show_words(" · ".join(parts))
+        self.bar.setAccessibleName(self.words.whole)
 
     def retranslate(self) -> None:
         """Say everything in the present language."""

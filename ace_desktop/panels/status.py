@@ -34,6 +34,8 @@ class Status(QWidget):
         row.addWidget(self.message, 1)
         for label in (self.position, self.size_label, self.colour, self.zoom):
             row.addWidget(label)
+        self._row = row
+        self._job_line: QWidget | None = None
         self._state: State | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -43,6 +45,16 @@ class Status(QWidget):
         """Show words for some seconds."""
         self.message.setText(text)
         self._timer.start(_MESSAGE_MS)
+
+    def show_job_line(self, job_line: QWidget | None) -> None:
+        """Have how the jobs stand beside the words, in the place of what stood there."""
+        if self._job_line is not None:
+            self._row.removeWidget(self._job_line)
+            self._job_line.hide()
+            self._job_line.deleteLater()
+        self._job_line = job_line
+        if job_line is not None:
+            self._row.insertWidget(1, job_line)
 
     def show_state(self, state: State | None) -> None:
         """Show a document's size and colour space."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QResizeEvent
@@ -18,6 +18,9 @@ from .fields import Field
 
 COLOUR_PLACE, PAINT_PLACE = "*", "paint"
 """Where values are kept that several tools have in common: the colour, and what of a layer is painted on."""
+
+
+MakeMore: TypeAlias = Callable[[QWidget], QWidget]
 
 
 def place_of(kind: ToolKind, option: Option) -> str:
@@ -66,12 +69,14 @@ class ToolOptions(QWidget):
         self._row.setContentsMargins(12, 0, 12, 1)
         self._row.setSpacing(16)
         self._shown: tuple[ToolKind, OptionValues] | None = None
+        self._more: MakeMore | None = None
         self.fields: dict[str, Field] = {}
         self.hide()
 
-    def show_tool(self, kind: ToolKind | None, values: OptionValues | None) -> None:
-        """Show the options of a tool."""
+    def show_tool(self, kind: ToolKind | None, values: OptionValues | None, more: MakeMore | None = None) -> None:
+        """Show the options of a tool; `more` makes what it has before them, with the strip as its parent."""
         self._shown = None if kind is None or values is None else (kind, values)
+        self._more = more
         self._fill()
 
     def refresh(self) -> None:
@@ -109,6 +114,8 @@ class ToolOptions(QWidget):
         name = QLabel(tr(kind.text), self)
         self._row.addWidget(name)
         self._row.addWidget(hairline(self, upright=True))
+        if self._more is not None:
+            self._row.addWidget(self._more(self))
         for option in kind.options:
             field = Field(option, values[option.name], _setter(values, option.name), self)
             self.fields[option.name] = field

@@ -59,7 +59,7 @@ class TransferCard(QFrame):
             self.buttons[name] = self._button(action)
             row.addWidget(self.buttons[name])
         self.steps = TokenSteps(self)
-        self.steps.page_wanted.connect(lambda page: QDesktopServices.openUrl(QUrl(page)))
+        self.steps.page_wanted.connect(self._open)
         self.steps.entered.connect(self._enter)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
@@ -135,6 +135,9 @@ class TransferCard(QFrame):
         for name, visible in shown.items():
             self.buttons[name].setVisible(visible)
         self.buttons["cancel"].setEnabled(transfer.phase is not Phase.STOPPING)
+
+    def _open(self, page: str) -> None:
+        QDesktopServices.openUrl(QUrl(page))
 
     def _copy(self) -> None:
         if (transfer := self._installer.transfer) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QIcon, QImage, QPainter, QPainterPath, QPixmap
+from PySide6.QtGui import QAction, QColor, QIcon, QImage, QImageReader, QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from ..icons import app_icon
@@ -140,53 +140,47 @@ class Welcome(QScrollArea):
 
 def sample_pixmap(sample: Sample, ratio: float) -> QPixmap:
     """Draw a sample: its picture with the mask as a tint, and the reference in a corner or alone."""
-    folder = sample_folder()
+    whole = _PICTURE * ratio
+    picture = _filling(sample.picture or sample.reference, whole)
+    if sample.mask:
+        _tint(picture, _filling(sample.mask, whole))
     pixmap = QPixmap((_PICTURE + QSize(0, _GAP)) * ratio)
-    pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     shape = QPainterPath()
-    shape.addRoundedRect(0, 0, _PICTURE.width(), _PICTURE.height(), _RADIUS, _RADIUS)
+    shape.addRoundedRect(0, 0, whole.width(), whole.height(), _RADIUS * ratio, _RADIUS * ratio)
     painter.setClipPath(shape)
-    picture = QImage(str(folder / (sample.picture or sample.reference)))
-    if sample.mask:
-        picture = _tinted(picture, QImage(str(folder / sample.mask)))
-    painter.drawImage(0, 0, _filling(picture, _PICTURE * ratio))
+    painter.drawImage(0, 0, picture)
     if sample.picture and sample.reference:
-        side = QSize(_INSET, _INSET)
-        painter.fillRect(
-            _PICTURE.width() - _INSET - 6, _PICTURE.height() - _INSET - 6, _INSET + 4, _INSET + 4, "white"
-        )
-        inset = _filling(QImage(str(folder / sample.reference)), side * ratio)
-        painter.drawImage(_PICTURE.width() - _INSET - 4, _PICTURE.height() - _INSET - 4, inset)
+        side, edge = round(_INSET * ratio), round(2 * ratio)
+        x, y = whole.width() - side - 2 * edge, whole.height() - side - 2 * edge
+        painter.fillRect(x - edge, y - edge, side + 2 * edge, side + 2 * edge, QColor("white"))
+        painter.drawImage(x, y, _filling(sample.reference, QSize(side, side)))
     painter.end()
+    pixmap.setDevicePixelRatio(ratio)
     return pixmap
 
 
-def _tinted(picture: QImage, mask: QImage) -> QImage:
-    """Paint the mask's colour over a picture, where the mask is bright."""
-    tint = QImage(picture.size(), QImage.Format.Format_ARGB32)
-    tint.fill(_MASK)
-    veil = mask.scaled(picture.size()).convertToFormat(QImage.Format.Format_Grayscale8)
+def _filling(name: str, size: QSize) -> QImage:
+    """Read a picture so small that it just fills a size, cut at its middle; a JPEG is never decoded whole."""
+    reader = QImageReader(str(sample_folder() / name))
+    scaled = reader.size().scaled(size, Qt.AspectRatioMode.KeepAspectRatioByExpanding)
+    reader.setScaledSize(scaled)
+    across, down = (scaled.width() - size.width()) // 2, (scaled.height() - size.height()) // 2
+    return reader.read().copy(across, down, size.width(), size.height())
+
+
+def _tint(picture: QImage, mask: QImage) -> None:
+    """Paint the mask's colour over a picture of the same size, where the mask is bright."""
+    veil = mask.convertToFormat(QImage.Format.Format_Grayscale8)
     cut = QImage(veil.constBits(), veil.width(), veil.height(), veil.bytesPerLine(), QImage.Format.Format_Alpha8)
+    tint = QImage(picture.size(), QImage.Format.Format_ARGB32_Premultiplied)
+    tint.fill(_MASK)
     painter = QPainter(tint)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
     painter.drawImage(0, 0, cut)
     painter.end()
-    made = picture.convertToFormat(QImage.Format.Format_RGB32)
-    painter = QPainter(made)
+    painter = QPainter(picture)
     painter.drawImage(0, 0, tint)
     painter.end()
-    return made
-
-
-def _filling(picture: QImage, size: QSize) -> QImage:
-    """Scale a picture so that it fills a size, cut at the middle."""
-    scaled = picture.scaled(
-        size, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
-    )
-    across, down = (scaled.width() - size.width()) // 2, (scaled.height() - size.height()) // 2
-    part = scaled.copy(across, down, size.width(), size.height())
-    part.setDevicePixelRatio(size.width() / _PICTURE.width() if size.width() > _INSET * 3 else size.width() / _INSET)
-    return part

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mlx_model.conditioning.region import Region
 from mlx_model.runtime import mx
 from mlx_model.weights.config import PreviewConfig
 
@@ -29,6 +30,14 @@ def preview(latent: mx.array, config: PreviewConfig, decode: Callable[[mx.array]
 def thinning(side: int) -> int:
     """Say every how many of a latent's positions a decoder is shown, given how many its longer side has."""
     return max(1, -(-side // _LARGEST))
+
+
+def without_fill(pixels: Pixels, region: Region) -> Pixels:
+    """Cut off what the region was filled up with right and below, so that a preview shows the region's box alone."""
+    height, width = pixels.shape[:2]
+    rows = max(1, round(height * region.content[1] / region.worked[1]))
+    columns = max(1, round(width * region.content[0] / region.worked[0]))
+    return pixels[:rows, :columns]
 
 
 def to_bytes(pixels: mx.array) -> Pixels:

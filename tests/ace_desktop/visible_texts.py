@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2] / "ace_desktop"
 WHERE = {
     "tr": 0, "marked": 0, "_": 0, "do": 0, "commit": 0, "edit": 0, "edit_slowly": 0, "edit_active": 0,
     "edit_active_slowly": 0, "edit_chosen": 0, "work": 1, "_toggle": 1, "_flip": 2, "ask_and_change": 3,
+    "do_when_still": 2, "_change": 0,
 }  # fmt: skip
 """Functions that take such a text, and as which argument."""
 

@@ -88,7 +88,10 @@ _STROKE = (_SIZE, _HARDNESS, _OPACITY, *_PRESSURE)
 _SHAPE = (_TARGET, _COMBINE, _FEATHER)
 
 TOOLS: tuple[ToolKind, ...] = (
-    ToolKind("move", _("Move"), "move", "V", _from("move", "MoveTool")),
+    ToolKind(
+        "move", _("Move"), "move", "V", _from("move", "MoveTool"),
+        (Option("proportions", _("Keep proportions"), "bool", True),),
+    ),
     ToolKind("mask-brush", _("Mask brush"), "mask-brush", "B", _from("brushes", "MaskBrush"), (_TARGET, *_STROKE)),
     ToolKind(
         "mask-eraser", _("Mask eraser"), "mask-eraser", "Shift+B", _from("brushes", "MaskEraser"), (_TARGET, *_STROKE)

@@ -67,7 +67,7 @@ class StrokeTool(Tool):
         dirty = self._stroke.to(pointer.x, pointer.y, pointer.pressure)
         self._last = pointer.x, pointer.y
         if dirty:
-            self.show_preview(self._stroke.state(), None if everything else [dirty])
+            self.show_preview(self._stroke.state(), None if everything else self._stroke.dirty)
 
     def release(self, pointer: Pointer) -> None:
         """End the stroke."""

@@ -11,9 +11,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPen, QPolygonF, QTransform
 
-from ...document.geometry import Rect
+from ...document.geometry import EMPTY, Rect
 from ...document.plane import Plane
-from ...document.resample import Matrix, around, rotation, scaling, translation, whole_shift
+from ...document.resample import Matrix, around, mapped_rect, rotation, scaling, translation, whole_shift
 from ...document.state import Layer, RasterLayer, State
 from ...document.transform import content, transformed
 from ...document.tree import find, origin, parent_origin, replaced
@@ -97,13 +97,53 @@ class MoveTool(Tool):
         if self._grip == "move":
             self.commit(marked("Move layer"), self.session.state)
             return
+        self._transform(before, matrix, marked("Turn layer") if self._grip == "turn" else marked("Scale layer"))
+
+    @property
+    def placed(self) -> Rect:
+        """Where what the active layer holds lies in document pixels, during a drag as well; empty for nothing."""
+        box = self._box()
+        if self._matrix is None or not box:
+            return box
+        left, top, right, bottom = mapped_rect(self._matrix, box)
+        return Rect.of_edges(
+            round(left), round(top), max(round(right), round(left) + 1), max(round(bottom), round(top) + 1)
+        )
+
+    @property
+    def angle(self) -> float:
+        """How far the active layer is turned clockwise since it was first turned or scaled: -180..180 degrees."""
+        turned = self._kept[2] if self._kept is not None and self._kept[1] is self._layer() else np.eye(3)
+        if self._matrix is not None:
+            turned = self._matrix @ turned
+        return math.degrees(math.atan2(turned[1, 0], turned[0, 0]))
+
+    def place(self, rect: Rect) -> None:
+        """Move and scale what the active layer holds into a rectangle, as one step of undo."""
+        box = self._box()
+        if self.busy or not box or not rect or rect == box or self.layer_to_edit(pixels=False) is None:
+            return
+        corner = translation(rect.x - box.x, rect.y - box.y)
+        sized = scaling(rect.width / box.width, rect.height / box.height, (box.x, box.y))
+        moves = (rect.width, rect.height) == (box.width, box.height)
+        self._transform(self.begin(), corner @ sized, marked("Move layer") if moves else marked("Scale layer"))
+
+    def turn(self, angle: float) -> None:
+        """Turn the active layer around its middle until `angle` is this, as one step of undo."""
+        box, way = self._box(), angle - self.angle
+        if self.busy or not box or abs(way) < 1e-6 or self.layer_to_edit(pixels=False) is None:
+            return
+        middle = box.x + box.width / 2, box.y + box.height / 2
+        self._transform(self.begin(), rotation(way, middle), marked("Turn layer"))
+
+    def _transform(self, before: State, matrix: Matrix, label: str) -> None:
+        """Transform the active layer by a matrix of document pixels, from the pixels that it had at first."""
         layer = find(before, before.active or "")
         px, py = parent_origin(before, layer.id)
         own = around(matrix, (-px, -py))
         base, through = layer, own
         if self._kept is not None and self._kept[1] is layer:
             base, through = self._kept[0], own @ self._kept[2]
-        label = marked("Turn layer") if self._grip == "turn" else marked("Scale layer")
 
         def done(made: Layer) -> None:
             self._kept = base, made, through
@@ -135,12 +175,16 @@ class MoveTool(Tool):
         box = self._box()
         self.cursor = _CURSORS.get(grip(box, pointer), Qt.CursorShape.ArrowCursor) if pointer and box else self.cursor
 
+    def _layer(self) -> Layer | None:
+        state = self._before or self.session.state
+        return None if state.active is None else find(state, state.active)
+
     def _box(self) -> Rect:
         """Give what the active layer holds, in document pixels, as it was before the drag."""
         state = self._before or self.session.state
-        if state.active is None:
-            return Rect(0, 0, 0, 0)
-        layer = find(state, state.active)
+        layer = self._layer()
+        if layer is None:
+            return EMPTY
         if not isinstance(layer, RasterLayer):
             return content(layer).moved(*parent_origin(state, layer.id))
         if self._found is None or self._found[0] is not layer.pixels:  # it takes a while, and is asked for often

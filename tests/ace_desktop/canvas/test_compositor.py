@@ -25,6 +25,14 @@ class Picture:
         return self.pixels[rect.y : rect.bottom, rect.x : rect.right]
 
 
+def look(
+    pyramid: Pyramid, level: int, rect: Rect, deadline: float = float("inf")
+) -> tuple[NDArray[np.uint8], list[Rect]]:
+    """Refresh and read; give what is left too."""
+    left = pyramid.refresh(level, rect, deadline)
+    return pyramid.read(level, rect), left
+
+
 def by_hand(pixels: NDArray[np.uint8], level: int) -> NDArray[np.float64]:
     """Mean of every block; blocks at the border repeat the last pixels."""
     size = 1 << level
@@ -40,14 +48,14 @@ def test_every_level_is_the_mean_of_blocks() -> None:
         pyramid = Pyramid(FRAME, channels, picture.render)
         for level in range(LEVELS):
             frame = pyramid.level_frame(level)
-            found, left = pyramid.read(level, frame)
+            found, left = look(pyramid, level, frame)
             assert not left
             assert np.abs(found - by_hand(picture.pixels, level)).max() <= 0.51
 
 
 def test_outside_the_frame_is_nothing() -> None:
     pyramid = Pyramid(FRAME, 4, Picture().render)
-    found, _ = pyramid.read(0, Rect(-10, -20, 15, 25))
+    found, _ = look(pyramid, 0, Rect(-10, -20, 15, 25))
     assert not found[:20].any()
     assert not found[:, :10].any()
     assert found[20:, 10:].any()
@@ -69,26 +77,26 @@ def test_mended_is_the_same_as_new(changes: list[tuple[Rect, int]], tiles: int) 
     pyramid = Pyramid(FRAME, 4, picture.render, tiles * 256 * 256 * 4)
     random = np.random.default_rng(2)
     for rect, level in changes:
-        pyramid.read(level, pyramid.level_frame(level))
+        look(pyramid, level, pyramid.level_frame(level))
         inside = rect & FRAME
         part = picture.pixels[inside.y : inside.bottom, inside.x : inside.right]
         part[:] = random.integers(0, 256, part.shape, np.uint8)
         pyramid.invalidate([rect])
         for other in range(LEVELS):
             frame = pyramid.level_frame(other)
-            new = Pyramid(FRAME, 4, picture.render).read(other, frame)[0]
-            assert np.array_equal(pyramid.read(other, frame)[0], new)
+            new = look(Pyramid(FRAME, 4, picture.render), other, frame)[0]
+            assert np.array_equal(look(pyramid, other, frame)[0], new)
 
 
 def test_only_what_changed_is_rendered() -> None:
     picture = Picture()
     pyramid = Pyramid(FRAME, 4, picture.render)
     for level in (0, 1):
-        pyramid.read(level, pyramid.level_frame(level))
+        look(pyramid, level, pyramid.level_frame(level))
     picture.asked.clear()
     pyramid.invalidate([Rect(101, 50, 30, 20)])
-    pyramid.read(0, FRAME)
-    pyramid.read(1, pyramid.level_frame(1))
+    look(pyramid, 0, FRAME)
+    look(pyramid, 1, pyramid.level_frame(1))
     assert picture.asked == [Rect(101, 50, 30, 20), Rect(100, 50, 32, 20)]
 
 
@@ -98,7 +106,7 @@ def test_out_of_time_it_tells_what_is_left_and_goes_on_later() -> None:
     rounds = 0
     found, left = picture.pixels, [FRAME]
     while left:
-        found, left = pyramid.read(0, FRAME, deadline=0.0)
+        found, left = look(pyramid, 0, FRAME, deadline=0.0)
         rounds += 1
         assert len(picture.asked) == rounds
     assert rounds == 9
@@ -109,17 +117,17 @@ def test_a_coarser_level_stands_in_until_there_is_time() -> None:
     picture = Picture()
     picture.pixels[:] = 77
     pyramid = Pyramid(FRAME, 4, picture.render)
-    pyramid.read(2, pyramid.level_frame(2))
-    found, left = pyramid.read(0, FRAME, deadline=0.0)
+    look(pyramid, 2, pyramid.level_frame(2))
+    found, left = look(pyramid, 0, FRAME, deadline=0.0)
     assert left
     assert (found[:512, :512] == 77).all()  # beyond, tiles of the level may reach over the frame
 
 
 def test_it_keeps_no_more_than_it_may_except_what_is_seen() -> None:
     pyramid = Pyramid(FRAME, 4, Picture().render, 2 * 256 * 256 * 4)
-    pyramid.read(0, FRAME)
+    look(pyramid, 0, FRAME)
     assert pyramid.nbytes == 9 * 256 * 256 * 4
-    pyramid.read(1, Rect(0, 0, 10, 10))
+    look(pyramid, 1, Rect(0, 0, 10, 10))
     assert pyramid.nbytes == 2 * 256 * 256 * 4
 
 

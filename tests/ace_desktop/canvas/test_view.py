@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QNativeGestureEvent, QPointingDevice, QWheelEvent
+from PySide6.QtGui import QColor, QImage, QNativeGestureEvent, QPixmap, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -39,8 +39,12 @@ def photograph(width: int = 300, height: int = 280, seed: int = 1) -> State:
 
 
 def seen(view: CanvasView) -> NDArray[np.uint8]:
-    """Grab the view, h x w x 3, red first."""
-    image = view.whole_grab().toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    """Grab the view, h x w x 3, red first, when all of it is rendered."""
+    return pixels_of(view.whole_grab())
+
+
+def pixels_of(grabbed: QPixmap) -> NDArray[np.uint8]:
+    image = grabbed.toImage().convertToFormat(QImage.Format.Format_RGBA8888)
     return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., :3].copy()
 
 
@@ -193,8 +197,9 @@ def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
         shown.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     if view_is_turned(rotation):
-        # On the border of two enlarged pixels Qt takes either, as its rounding along a line begins elsewhere.
-        assert farthest_from_neighbours(kept, new) <= ROUNDING
+        # On the border of two enlarged pixels Qt takes either, as its rounding along a line begins elsewhere; and
+        # where it mixes them, across and down, both shares may be a step off.
+        assert farthest_from_neighbours(kept, new) <= 2 * ROUNDING
     else:
         assert np.abs(kept - new).max() <= ROUNDING
 
@@ -330,3 +335,17 @@ def test_what_there_is_no_time_for_comes_in_the_next_frames(open_view: Open, qtb
     in_frames = seen(hand.view).astype(int)
     hand.view.set_session(hand.session)
     assert np.abs(in_frames - seen(hand.view)).max() <= ROUNDING
+
+
+def test_a_gesture_that_zooms_is_shown_coarsely_and_exactly_once_it_rests(open_view: Open, qtbot: QtBot) -> None:
+    hand = open_view(photograph(1200, 900))
+    hand.view.zoom_to(0.7, QPointF(200, 150))
+    moving = pixels_of(hand.view.grab())
+    assert not hand.view.up_to_date
+    qtbot.waitUntil(lambda: hand.view.up_to_date)
+    resting = pixels_of(hand.view.grab())
+    there = hand.view.transform
+    hand.view.set_session(hand.session)
+    hand.view._move_to(there, limited=False)  # pyright: ignore[reportPrivateUsage]
+    assert np.abs(moving.astype(int) - resting).max() > 0
+    assert np.array_equal(resting, seen(hand.view))

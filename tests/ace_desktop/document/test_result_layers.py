@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.below import below, digest_of
-from ace_desktop.document.canvas_size import crop, image_size
+from ace_desktop.document.canvas_size import crop, flip_document, image_size
 from ace_desktop.document.compose import compose, compose_layers
 from ace_desktop.document.edit import mask_box
 from ace_desktop.document.errors import DocumentError
@@ -26,6 +26,7 @@ from ace_desktop.document.result_layers import (
     accept,
     accept_again,
     is_stale,
+    mask_of_layer,
     request_of_layer,
     rerun,
     result_of_layer,
@@ -62,7 +63,8 @@ def painted(store: ResultStore, config: ModelConfig) -> Callable[..., tuple[Resu
         pixels = np.zeros((state.height, state.width, 4), np.uint8 if depth == 8 else np.uint16)
         pixels[28:48, 28:52] = (0, full, 0, full // 2)
         pixels[30:46, 30:50] = (0, full, 0, full)
-        patch, [asked] = Picture(pixels, state.profile), made.requests
+        patch = Picture(pixels, state.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
+        [asked] = made.requests
         box = (BOX.x, BOX.y, BOX.width, BOX.height)
         done = EditResult(patch, patch, replace(asked, steps=8), "pocket", box, (60, 50), (64, 64), {}, {})
         # The digest has to be that of the box in which this was "painted".
@@ -96,7 +98,9 @@ def test_a_real_result_as_a_layer_is_the_picture_that_the_model_gave(
     assert exported.request == given.request
 
 
-def test_an_accepted_result_goes_through_the_project_file(tmp_path: Path, painted: Callable[..., tuple[Result, Picture]]) -> None:  # fmt: skip
+def test_an_accepted_result_goes_through_the_project_file(
+    tmp_path: Path, painted: Callable[..., tuple[Result, Picture]]
+) -> None:
     state = accept(scene(), *painted(scene()))
     write_openraster(tmp_path / "a.ora", state)
     opened = read_openraster(tmp_path / "a.ora")
@@ -174,13 +178,14 @@ def test_what_does_not_fit_is_refused_with_a_sentence(painted: Callable[..., tup
 def changed_below(state: State, photo: str) -> dict[str, State]:
     pixels = state.layers[0]
     assert isinstance(pixels, RasterLayer)
-    dot = Plane.of(noise(1, 4, 4), 40, 40)
+    dotted = pixels.pixels.written(noise(1, 4, 4), 40, 40)
+    hole = Plane(1, default=255).written(np.zeros((9, 9, 1), np.uint8), 40, 40)
     return {
-        "painted": with_plane(state, Target("pixels", photo), pixels.pixels.written(dot.read(Rect(40, 40, 4, 4)), 40, 40)),
+        "painted": with_plane(state, Target("pixels", photo), dotted),
         "hidden": with_properties(state, photo, visible=False),
         "weaker": with_properties(state, photo, opacity=0.5),
         "mode": with_properties(state, photo, blend="multiply"),
-        "masked": with_plane(state, Target("layer mask", photo), Plane(1, default=255).written(np.zeros((9, 9, 1), np.uint8), 40, 40)),
+        "masked": with_plane(state, Target("layer mask", photo), hole),
         "moved": replace(state, layers=(replace(pixels, x=1), *state.layers[1:])),
         "added": add(state, raster((1, 2, 3, 99), Rect(40, 40, 9, 9)), above=photo),
         "profile": replace(state, profile=srgb_profile()),
@@ -291,6 +296,24 @@ def test_a_stale_layer_is_run_again_on_what_lies_below_it_now(
     assert not is_stale(after, layer_id)
     with pytest.raises(ValueError):
         rerun(state, photo)
+
+
+def test_a_layer_that_was_mirrored_or_resized_has_its_own_mask_and_one_that_moved_the_edits(
+    painted: Callable[..., tuple[Result, Picture]],
+) -> None:
+    state = scene()
+    state = accept(state, *painted(state))
+    layer_id, made_with = state.active or "", square(MASK)
+    mask, moved_only = mask_of_layer(crop(state, Rect(3, 2, 120, 120)), layer_id, made_with)
+    assert moved_only
+    assert mask.equals(square(MASK.moved(-3, -2)))
+    mirrored = flip_document(state, "horizontal")
+    mask, moved_only = mask_of_layer(mirrored, layer_id, made_with)
+    assert not moved_only
+    assert mask.content() == Rect(128 - MASK.right, MASK.y, MASK.width, MASK.height)
+    mask, moved_only = mask_of_layer(image_size(state, 256, 256), layer_id, made_with)
+    assert not moved_only
+    assert mask.content() in Rect(58, 58, 44, 36)
 
 
 def test_other_layers_have_no_request_and_damaged_notes_are_none() -> None:

@@ -1,0 +1,115 @@
+"""What is told outside the windows: only where nobody looks, on the icon as far as it is, and taken back in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QColor, QIcon
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from ace_desktop.attention import Attention, icon_with_bar
+from ace_desktop.engine.jobs import Job, JobStatus, Phase
+from ace_desktop.icons import app_icon
+from ace_desktop.job_news import JobNews
+from mlx_model.request import EditRequest, Progress
+
+
+@pytest.fixture
+def attention(qapp: QApplication) -> Iterator[Attention]:
+    qapp.setWindowIcon(app_icon())
+    made = Attention(qapp)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def filled(icon: QIcon) -> float:
+    """Measure which share of the icon's bar is white."""
+    image = icon.pixmap(256, 256).toImage()
+    row = [QColor(image.pixel(x, int(256 - 25.6 - 16))).lightness() > 250 for x in range(30, 226)]
+    return sum(row) / len(row)
+
+
+def test_the_icon_carries_a_bar_as_long_as_something_is_under_way(attention: Attention, qapp: QApplication) -> None:
+    plain = qapp.windowIcon().pixmap(256, 256).toImage()
+    attention.progress("download", 0.25)
+    assert filled(qapp.windowIcon()) == pytest.approx(0.25, abs=0.06)
+    attention.progress("jobs", 0.75)
+    assert filled(qapp.windowIcon()) == pytest.approx(0.75, abs=0.06), "edits go before downloads"
+    attention.progress("jobs", None)
+    assert filled(qapp.windowIcon()) == pytest.approx(0.25, abs=0.06)
+    attention.progress("download", None)
+    assert qapp.windowIcon().pixmap(256, 256).toImage() == plain
+
+
+def test_the_icon_is_not_drawn_again_for_every_byte(attention: Attention, qapp: QApplication) -> None:
+    attention.progress("download", 0.5)
+    before = qapp.windowIcon().cacheKey()
+    attention.progress("download", 0.505)
+    assert qapp.windowIcon().cacheKey() == before
+    attention.progress("download", 0.53)
+    assert qapp.windowIcon().cacheKey() != before
+
+
+def test_a_share_out_of_range_is_drawn_as_the_nearest(attention: Attention, qapp: QApplication) -> None:
+    attention.progress("jobs", 7.0)
+    assert filled(qapp.windowIcon()) == filled(icon_with_bar(app_icon(), 1.0)) > 0.9
+
+
+def test_what_ends_unseen_is_counted_until_a_window_is_in_front(attention: Attention, qtbot: QtBot) -> None:
+    assert not attention.in_front
+    attention.ended("Your edit is ready", "a red star")
+    attention.ended("Your edit is ready", "a blue star")
+    assert attention.unseen == 2
+    window = QWidget()
+    qtbot.addWidget(window)
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    assert attention.in_front
+    assert attention.unseen == 0
+    attention.ended("Your edit is ready", "a green star")
+    assert attention.unseen == 0, "who looks on is not disturbed"
+
+
+class Queue(QObject):
+    """A list of jobs that tells when it changes, as the engine does."""
+
+    jobs_changed = Signal()
+    progressed = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: tuple[JobStatus, ...] = ()
+
+    def show(self, *jobs: JobStatus) -> None:
+        """Let these be the jobs."""
+        self.jobs = jobs
+        self.jobs_changed.emit()
+
+
+def test_jobs_are_one_bar_and_each_end_is_told_once(attention: Attention, qapp: QApplication) -> None:
+    queue = Queue()
+    news = JobNews(queue, attention, lambda: None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    request = EditRequest("a red star")
+    one, two = (Job((request, request), {}, Path(), title=name) for name in ("one", "two"))
+    half = Progress("denoise", 5, 10, None)
+    queue.show(JobStatus(one, Phase.running, progress=half), JobStatus(two))
+    assert filled(qapp.windowIcon()) == pytest.approx(0.125, abs=0.06)
+    queue.show(JobStatus(one, Phase.running, frozenset({0}), progress=half), JobStatus(two))
+    assert filled(qapp.windowIcon()) == pytest.approx(0.375, abs=0.06)
+    assert attention.unseen == 0
+    queue.show(JobStatus(one, Phase.done, frozenset({0, 1})), JobStatus(two, Phase.running))
+    assert attention.unseen == 1
+    assert filled(qapp.windowIcon()) == pytest.approx(0.5, abs=0.06)
+    queue.show(JobStatus(one, Phase.done, frozenset({0, 1})), JobStatus(two, Phase.cancelled))
+    assert attention.unseen == 1, "who cancels knows"
+    assert qapp.windowIcon().pixmap(64, 64).toImage() == app_icon().pixmap(64, 64).toImage()
+    queue.show(JobStatus(one, Phase.running))
+    queue.show(JobStatus(one, Phase.failed, sentence="There is not enough memory."))
+    assert attention.unseen == 2
+    news.deleteLater()
