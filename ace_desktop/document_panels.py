@@ -20,6 +20,7 @@ from .session import Session
 from .translation import tr
 
 if TYPE_CHECKING:
+    from .document.state import State
     from .main_window import MainWindow
 
 
@@ -57,7 +58,7 @@ class DocumentPanels(QObject):
         for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
             failing.failed.connect(window.fail)
         editing.said.connect(window.status.say)
-        editing.document_made.connect(lambda state: window.desktop.show(Session(state)))
+        editing.document_made.connect(self._show_document)
         self.board.said.connect(window.status.say)
         editing.changed.connect(window.refresh_soon)
         editing.jobs_changed.connect(window.refresh_soon)
@@ -69,6 +70,9 @@ class DocumentPanels(QObject):
         self.layers.run_again.connect(editing.rerun)
         editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
         self.layers.show_stale(editing.stale)
+
+    def _show_document(self, state: State) -> None:
+        self._window.desktop.show(Session(state))
 
     def follow_settings(self) -> None:
         """Show the frame while Instruct is open and the frame is wanted; the strip unless the canvas is alone."""
