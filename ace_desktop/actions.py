@@ -34,7 +34,8 @@ MENUS: tuple[str, ...] = (
     _("View"), _("Window"), _("Help"),
 )  # fmt: skip
 SUBMENUS: tuple[str, ...] = (
-    _("Open recent"), _("Layer mask"), _("Transform layer"), _("Load mask"), _("References"), _("Edited layer"),
+    _("Open recent"), _("Layer mask"), _("Transform layer"), _("Load mask"), _("References"), _("Results"),
+    _("Edited layer"),
 )  # fmt: skip
 
 A = ActionKind
@@ -143,6 +144,14 @@ _INSTRUCT = (
     A("instruct.same_seed", _("Same seed, other words"), "Instruct/Edited layer", 0, (), "edited_layer"),
     A("instruct.repeat", _("Repeat exactly"), "Instruct/Edited layer", 1, (), "edited_layer"),
     A("instruct.rerun", _("Run again on what lies below"), "Instruct/Edited layer", 1, (), "edited_layer"),
+    A("result.accept", _("Make it a layer"), "Instruct/Results", 0, ("Ctrl+Alt+Return",), "result"),
+    A("result.next", _("Next result"), "Instruct/Results", 1, (), "results"),
+    A("result.previous", _("Previous result"), "Instruct/Results", 1, (), "results"),
+    A("result.wipe", _("Divide before and after"), "Instruct/Results", 1, (), "result", checkable=True),
+    A("result.star", _("Star"), "Instruct/Results", 2, (), "result", checkable=True),
+    A("result.reject", _("Reject"), "Instruct/Results", 2, (), "result", checkable=True),
+    A("result.recipe", _("Show recipe"), "Instruct/Results", 2, (), "result"),
+    A("result.delete", _("Delete result"), "Instruct/Results", 3, (), "result"),
     A("reference.add", _("Add pictures…"), "Instruct/References", 0),
     A("reference.paste", _("Paste as reference"), "Instruct/References", 0, ("Ctrl+Alt+V",), "pasteable"),
     A("reference.selection", _("Add the selection"), "Instruct/References", 0, (), "selection"),

@@ -7,7 +7,8 @@ from PySide6.QtCore import QObject, Signal
 from mlx_model.request import EditResult
 
 from .background import Background
-from .document.results import Result, ResultStores
+from .document.result_stores import ResultStores
+from .document.results import Result
 from .engine.engine import Engine
 from .translation import tr
 

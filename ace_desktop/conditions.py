@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """What a window is at: its document, if any, what the clipboard holds, and the recent files."""
+    """What a window is at: its document, if any, what the clipboard holds, the recent files, the chosen result."""
 
     session: Session | None
     clipboard: bool = False
     recent: bool = False
     editing: Editing | None = None
+    result: str = ""
 
     @property
     def state(self) -> State | None:
@@ -144,6 +145,10 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "maskable_selection": C(
             lambda now: _unlocked(now) and _selection(now),
             _("Select something and choose an unlocked layer first."),
+        ),
+        "result": C(lambda now: bool(now.result), _("Choose a result in the strip first.")),
+        "results": C(
+            lambda now: now.editing is not None and bool(now.editing.results.all()), _("Run an edit first.")
         ),
         "selection": C(_selection, _("Select something first.")),
         "edit_mask": C(_edit_mask, _("Paint a mask first.")),

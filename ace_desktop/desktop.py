@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
-    from .document.results import ResultStores
+    from .document.result_stores import ResultStores
     from .document.state import State
     from .editing import Editing
     from .engine.engine import Engine
@@ -171,9 +171,10 @@ class Desktop(QObject):
     def results(self) -> ResultStores:
         """The results of all projects."""
         if self._results is None:
-            from .document.results import ResultStores
+            from .document.result_stores import ResultStores
 
             self._results = ResultStores(self.places.data / "results")
+            self.background.run(self._results.sweep, lambda _: None, lambda error: log.info("%s", error), self)
         return self._results
 
     def edit(self, session: Session) -> Editing:
@@ -261,21 +262,14 @@ class Desktop(QObject):
         teller = self.active_window() or self.new_window()
         self.background.run(work, done, teller.fail, teller)
 
-    def layer_file(self, window: MainWindow) -> Callable[[list[str]], QUrl | None]:
-        """Give what makes a PNG file of dragged layers for other programs."""
+    def with_layer_file(self, window: MainWindow, data: QMimeData, ids: list[str]) -> QMimeData:
+        """Give a drag's data with a PNG file of the dragged layers for other programs."""
+        from .dragging import WithFile, layers_as_png
 
-        def make(ids: list[str]) -> QUrl | None:
-            from .dragging import layers_as_png
-
-            if window.session is None:
-                return None
-            try:
-                return layers_as_png(window.session.state, ids, Path(self._dragged.name))
-            except DocumentError as error:  # it can still be moved within the list
-                window.fail(error)
-                return None
-
-        return make
+        if window.session is None:
+            return data
+        state, folder = window.session.state, Path(self._dragged.name)
+        return WithFile(data, lambda: layers_as_png(state, ids, folder), self.background, window.fail, window)
 
     # What windows share
 

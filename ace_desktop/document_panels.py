@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -19,6 +20,7 @@ from .session import Session
 from .translation import tr
 
 if TYPE_CHECKING:
+    from .document.state import State
     from .main_window import MainWindow
 
 
@@ -34,16 +36,18 @@ class DocumentPanels(QObject):
         self.instruct = InstructPanel(self.editing, desktop.models, desktop.kept, background, actions, window)
         self.board = ReferenceBoard(session, background, window)
         self.layers = LayersPanel(session, actions, background, lambda: window.paints_mask, window)
-        self.filmstrip = Filmstrip(self.editing, background, window)
+        self.filmstrip = Filmstrip(
+            self.editing, background, window, with_recipe=lambda: desktop.kept.value.export_recipe
+        )
         self.drops = CanvasDrops(window.view, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
         self.job_line = JobLine(desktop.engine, background, window)
         window.status.show_job_line(self.job_line)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
-        self.layers.carry_files(desktop.layer_file(window))
+        self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
-        window.inspector.sections[INSTRUCT].folded.connect(lambda _folded: self.follow_settings())
+        window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
         self._connect()
         self.follow_settings()
 
@@ -54,15 +58,21 @@ class DocumentPanels(QObject):
         for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
             failing.failed.connect(window.fail)
         editing.said.connect(window.status.say)
+        editing.document_made.connect(self._show_document)
         self.board.said.connect(window.status.say)
         editing.changed.connect(window.refresh_soon)
         editing.jobs_changed.connect(window.refresh_soon)
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
+        self.filmstrip.chosen_changed.connect(window.refresh_soon)
         self.drops.placed.connect(self._say_ready)
+        self.drops.result_dropped.connect(self.filmstrip.accept)
         self.layers.run_again.connect(editing.rerun)
         editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))
         self.layers.show_stale(editing.stale)
+
+    def _show_document(self, state: State) -> None:
+        self._window.desktop.show(Session(state))
 
     def follow_settings(self) -> None:
         """Show the frame while Instruct is open and the frame is wanted; the strip unless the canvas is alone."""

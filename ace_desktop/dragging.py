@@ -3,14 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QMimeData, QObject, QUrl
 
+from .background import Background
 from .document.state import State
 from .document.tree import find, parent_origin
+
+_URLS = "text/uri-list"
+_PATIENCE = 30.0
+"""Seconds that a drop waits for a file that is still being written."""
+
+
+class WithFile(QMimeData):
+    """Other data, and a file that is written while the hand drags; only a drop that comes too soon waits for it."""
+
+    def __init__(
+        self,
+        other: QMimeData,
+        make: Callable[[], QUrl | None],
+        background: Background,
+        failed: Callable[[Exception], None],
+        asks: QObject,
+    ) -> None:
+        """Begin to make the file; `failed` is told why there is none, and the other data can still be dropped."""
+        super().__init__()
+        for form in other.formats():
+            self.setData(form, other.data(form))
+        self._file: Future[QUrl | None] = Future()
+
+        def work() -> None:
+            url = None
+            try:
+                url = make()
+            finally:
+                self._file.set_result(url)
+
+        background.run(work, lambda _: None, failed, asks)
+
+    def formats(self) -> list[str]:
+        """List what there is, the file included."""
+        return [*super().formats(), _URLS]
+
+    def hasFormat(self, mimetype: str) -> bool:  # noqa: N802
+        """Tell whether it is there."""
+        return mimetype in self.formats()
+
+    def retrieveData(self, mimetype: str, preferredType: Any) -> Any:  # noqa: N802, N803
+        """Give the data of a kind."""
+        if mimetype != _URLS:
+            return super().retrieveData(mimetype, preferredType)
+        try:
+            url = self._file.result(_PATIENCE)
+        except TimeoutError:
+            return []
+        return [] if url is None else [url]
 
 
 def layers_as_png(state: State, ids: Sequence[str], folder: Path) -> QUrl | None:

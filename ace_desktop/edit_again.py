@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlx_model.request import EditRequest, Picture, RequestError, digest
+from mlx_model.request import EditRequest, RequestError, digest
 from mlx_model.weights.config import ModelConfig
 
 from .document.edit import EditSettings, inferred_task, settings_of, with_settings
 from .document.plane import Plane
 from .document.references import change_reference, reference_picture, references_of
 from .document.refusals import DAMAGED_REFERENCE
-from .document.result_layers import rerun, shift_of
+from .document.result_layers import mask_of_layer, rerun, shift_of
 from .document.results import Result, ResultStore
 from .document.snapshot import Snapshot, snapshot_again
 from .document.state import State
@@ -42,9 +42,11 @@ def rerun_snapshot(state: State, layer_id: str, store: ResultStore, result: Resu
         DocumentError: the pictures that went into it are no longer there.
         RequestError: it cannot run any more.
     """
-    mask = store.mask(result.id)
-    under = rerun(state, layer_id, None if mask is None else _plane(mask))
-    made = snapshot_again(under, config, result.asked, store.inputs(result.id), shift_of(state, layer_id))
+    mask = _mask(store, result)
+    under, asked = rerun(state, layer_id, mask), result.asked
+    if not mask_of_layer(state, layer_id, mask)[1]:
+        asked = replace(asked, region=None)  # where it would have to be, nobody knows
+    made = snapshot_again(under, config, asked, store.inputs(result.id), shift_of(state, layer_id))
     return replace(made, model=result.model)
 
 
@@ -60,12 +62,11 @@ def again_in(
         DocumentError: the mask is no longer there.
         RequestError: a reference on the board is damaged.
     """
-    shift = (0, 0) if layer_id is None else shift_of(state, layer_id)
-    mask = store.mask(result.id)
-    if mask is not None:
-        state = replace(state, edit_mask=_plane(mask).moved(*shift).cut(state.frame))
-    elif result.request.picture is not None:
-        state = replace(state, edit_mask=Plane(1))
+    shift, mask = (0, 0), _mask(store, result)
+    if layer_id is not None:
+        shift, mask = shift_of(state, layer_id), mask_of_layer(state, layer_id, mask)[0]
+    if result.request.picture is not None:
+        state = replace(state, edit_mask=Plane(1) if mask is None else mask.cut(state.frame))
     asked, control = result.asked, None
     wanted = {reference.picture for reference in asked.references}
     for reference in references_of(state):
@@ -137,5 +138,7 @@ def _of_store(store: ResultStore, result: Result, requests: Sequence[EditRequest
     )
 
 
-def _plane(mask: Picture) -> Plane:
-    return Plane.of(np.ascontiguousarray(mask.pixels[..., :1], np.uint8))
+def _mask(store: ResultStore, result: Result) -> Plane | None:
+    """Read the mask that a result was made with, as it lay in the picture then."""
+    mask = store.mask(result.id)
+    return None if mask is None else Plane.of(np.ascontiguousarray(mask.pixels[..., :1], np.uint8))

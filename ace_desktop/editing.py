@@ -11,18 +11,17 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
 
 from mlx_model.request import Box, Picture, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 
 from .arrivals import Arrivals
 from .background import Background
+from .comparing import Comparing
 from .document.edit import (
     EditSettings,
     has_picture,
     inferred_task,
-    mask_box,
     project_of,
     settings_of,
     with_project,
@@ -30,13 +29,13 @@ from .document.edit import (
 )
 from .document.geometry import Rect
 from .document.references import BoardReference, references_of
-from .document.result_layers import accept, accept_again, result_of_layer
+from .document.result_layers import accept, accept_again, document_of, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem, Snapshot, asked_of, frame_of, problems, snapshot
+from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
-from .result_images import clip_of, image_of_patch, image_of_preview
+from .result_images import clip_of, image_of_preview
 from .session import Session
 from .slow_steps import do_when_still
 from .stale_layers import StaleLayers
@@ -48,8 +47,6 @@ Models: TypeAlias = Callable[[str], tuple[Path, ModelConfig] | None]
 
 SEEDS: Final = 2**32
 """Seeds are rolled below this."""
-_IMAGES: Final = 8
-"""Results whose images are kept for comparing."""
 _UNDER_WAY: Final = (Phase.waiting, Phase.running)
 
 STEPS: Mapping[str, str] = {
@@ -79,6 +76,8 @@ class Editing(QObject):
     compared = Signal(object, object, object)
     """A result's QImage, its box, and where the wiping line stands (0..1 or None); None, None, None at the end."""
     stale_changed = Signal()
+    document_made = Signal(object)
+    """A State to be opened: a result that belongs to no open document was accepted."""
     failed = Signal(object)
     """An Exception to be explained."""
     said = Signal(str)
@@ -98,14 +97,15 @@ class Editing(QObject):
         self._document = project_of(session.state) or new_id()
         self.results: ResultStore = arrivals.stores.of(self._document)
         self._asked: tuple[State, ModelConfig | None, tuple[Problem, ...]] | None = None
+        self._read: tuple[State, str] | None = None
         self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
         self._boxes: dict[str, Box | None] = {}
         self._clips: dict[str, NDArray[np.uint8] | None] = {}
         self._reruns: dict[str, str] = {}
-        self._images: dict[str, QImage] = {}
-        self._compared: str | None = None
-        self._wipe: float | None = None
         self._previewed = ""
+        self._comparing = Comparing(session, self.results, background, self)
+        self._comparing.compared.connect(self.compared)
+        self._comparing.failed.connect(self._unreadable)
         self._stale = StaleLayers(session, background, self)
         self._stale.changed.connect(self.stale_changed)
         self._stale.failed.connect(self.failed)
@@ -150,7 +150,10 @@ class Editing(QObject):
     @property
     def task(self) -> str:
         """The task that is set or inferred: a key of TASKS."""
-        return inferred_task(self.session.state)
+        state = self.session.state
+        if self._read is None or self._read[0] is not state:
+            self._read = state, inferred_task(state)
+        return self._read[1]
 
     @property
     def config(self) -> ModelConfig | None:
@@ -191,16 +194,10 @@ class Editing(QObject):
         state, config = self.session.state, self.config
         if config is None:
             return None
-        asked, box = asked_of(state), mask_box(state)
-        used = [
-            reference
-            for reference in references_of(state)
-            if any(r.picture == reference.id for r in asked.references)
-        ]
-        sizes = [(r.width, r.height) if r.crop is None else r.crop[2:] for r in used]
-        size = (state.width, state.height) if asked.picture is not None else None
-        extent = (box.x, box.y, box.width, box.height) if asked.mask is not None else None
-        one = self.engine.expected_seconds(asked, size, config, extent, sizes)
+        measures = measures_of(state)
+        one = self.engine.expected_seconds(
+            measures.asked, measures.picture, config, measures.extent, measures.references
+        )
         return None if one is None else one * self.settings.variations
 
     # Runs
@@ -306,34 +303,18 @@ class Editing(QObject):
 
     def compare(self, result_id: str | None, wipe: float | None = None) -> None:
         """Show a result over the canvas without changing the document; None ends it."""
-        self._compared, self._wipe = result_id, wipe
-        result = None if result_id is None else self.results.get(result_id)
-        if result_id is None or result is None:
-            self._compared = None
-            self.compared.emit(None, None, None)
-            return
-        if result_id in self._images:
-            self.compared.emit(self._images[result_id], result.box, wipe)
-            return
-        profile = self.session.state.profile
-
-        def done(image: QImage) -> None:
-            self._images[result_id] = image
-            while len(self._images) > _IMAGES:
-                del self._images[next(iter(self._images))]
-            if self._compared == result_id:
-                self.compared.emit(image, result.box, self._wipe)
-
-        def failed(error: Exception) -> None:
-            self.results_changed.emit()
-            self.failed.emit(error)
-
-        self._background.run(lambda: image_of_patch(self.results.patch(result_id), profile), done, failed, self)
+        self._comparing.show(result_id, wipe)
 
     def accept(self, result_id: str) -> None:
-        """Make a result a layer, as one undo step; where its layer was run again it takes that one's place."""
+        """Make a result a layer, as one undo step; where its layer was run again it takes that one's place.
+
+        One that was made of another picture becomes a document of its own.
+        """
         result = self.results.get(result_id)
         if result is None:
+            return
+        if result.foreign:
+            self._make_document(result)
             return
         layer_id = self._reruns.get(result.run)
 
@@ -348,6 +329,24 @@ class Editing(QObject):
             self._marked()
 
         self._do(_("Accept result"), change, done)
+
+    def _make_document(self, result: Result) -> None:
+        store, name = self.results, tr("Picture")
+
+        def work() -> State:
+            base = store.inputs(result.id)[result.request.picture or ""]
+            return document_of(result, base, store.patch(result.id), name)
+
+        def done(state: State) -> None:
+            store.accept(result.id)
+            self._marked()
+            self.document_made.emit(state)
+
+        self._background.run(work, done, self.failed.emit, self)
+
+    def _unreadable(self, error: Exception) -> None:
+        self.results_changed.emit()  # it was set aside
+        self.failed.emit(error)
 
     def star(self, result_id: str, on: bool = True) -> None:
         """Mark a result as good, or no longer."""
@@ -441,8 +440,6 @@ class Editing(QObject):
 
     def _state_changed(self, _rects: list[Rect], before: State) -> None:
         state = self.session.state
-        if state.profile != before.profile:
-            self._images.clear()
         if (
             state.settings is not before.settings
             or state.edit_mask is not before.edit_mask

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSpinBo
 from .commands.doing import session_of
 from .dialogs import Sheet
 from .document.export import KINDS, Export, export_picture, losses, recipe_of, size_of
+from .document.pictures import CAMERA_DATA
 from .panels.controls import ValueSlider
 from .preferences import EXPORT_KINDS
 from .translation import marked as _
@@ -23,7 +24,7 @@ PSD = "psd"
 LOSSES = {
     "layers": _("The layers become one picture."),
     "alpha": _("What is transparent becomes white."),
-    "depth": _("16 bits become 8."),
+    "depth": _("Of 16 bits a colour this kind keeps 8; PNG and TIFF keep all."),
     "exactness": _("Fine detail is lost a little."),
     "masks": _("Masks and selections of the editor are left out."),
 }
@@ -59,6 +60,9 @@ class ExportDialog(Sheet):
         self.recipe = QCheckBox(tr("Write how the picture was made into the file"), self)
         self.recipe.setChecked(kept.export_recipe)
         self.recipe.setVisible(self._recipe is not None)
+        self.camera = QCheckBox(tr("Keep date, camera and copyright"), self)
+        self.camera.setChecked(True)
+        self.camera.setVisible(CAMERA_DATA in self._state.attachments)
         for label in (self.size_label, self.losses_label):
             label.setObjectName("caption")
             label.setWordWrap(True)
@@ -66,7 +70,8 @@ class ExportDialog(Sheet):
         self.losses_label.setAlignment(Qt.AlignmentFlag.AlignTop)
         rows: tuple[tuple[str, QWidget], ...] = (
             (tr("Kind"), self.kind), (tr("Quality"), self.quality), ("", self.lossless), (tr("Size"), self.percent),
-            ("", self.size_label), ("", self.srgb), ("", self.recipe), ("", self.losses_label),
+            ("", self.size_label), ("", self.srgb), ("", self.recipe), ("", self.camera),
+            ("", self.losses_label),
         )  # fmt: skip
         for name, widget in rows:
             self.form.addRow(name, widget)
@@ -93,6 +98,7 @@ class ExportDialog(Sheet):
             percent=float(self.percent.value()),
             srgb=self.srgb.isChecked(),
             recipe=self._recipe if self.recipe.isChecked() else None,
+            camera_data=self.camera.isChecked(),
         )
 
     def _follow(self) -> None:

@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
         self.welcome = Welcome(self.actions_by_id, self)
-        self.welcome.sample_wanted.connect(lambda name: desktop.open_sample(name, self))
+        self.welcome.sample_wanted.connect(self._open_sample)
         self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
         self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
@@ -263,7 +263,8 @@ class MainWindow(QMainWindow):
 
     def _situation(self) -> Situation:
         kept = self.desktop.kept.value
-        return Situation(self.session, self.desktop.clipboard_has_picture(), bool(kept.recent), self.editing)
+        result = self.panels.filmstrip.view.chosen if self.panels else ""
+        return Situation(self.session, self.desktop.clipboard_has_picture(), bool(kept.recent), self.editing, result)
 
     def refresh_soon(self) -> None:
         """Refresh the actions when what is going on now is over."""
@@ -348,6 +349,8 @@ class MainWindow(QMainWindow):
         self.status.message.clear()
         self._whole.setEnabled(True)
         self.held = False
+        if self.focusWidget() is None:  # it was taken from what could not be used
+            self.view.setFocus()
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong: errors of files in their own words, others in general ones, with details to copy."""
@@ -385,6 +388,9 @@ class MainWindow(QMainWindow):
         last = self.actions_by_id["file.clear_recent"]
         recent = self.desktop.kept.value.recent
         menus.list_recent(self.menus["File/Open recent"], last, recent, lambda path: self.desktop.open(path, self))
+
+    def _open_sample(self, name: str) -> None:
+        self.desktop.open_sample(name, self)
 
     def _list_masks(self) -> None:
         masks = self.session.state.masks if self.session else ()

@@ -15,6 +15,7 @@ Tick: TypeAlias = Callable[[], None]
 
 Stage: TypeAlias = Literal["load", "text", "encode", "modulation", "denoise", "decode", "finish"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+_MOST_LOADED: Final = 0.5
 
 
 def no_tick() -> None:
@@ -84,7 +85,8 @@ class Journey:
         """End the last stage; return the seconds of each and remember how fast they went."""
         self._leave()
         for stage, seconds in self._spent.items():
-            if self._work.get(stage):
+            # Loading includes what is decided before, which a small part of the weights would not outweigh.
+            if self._work.get(stage, 0) > (_MOST_LOADED if stage == "load" else 0):
                 self._paces[stage] = seconds / self._work[stage]
         return {stage: self._spent[stage] for stage in STAGES if stage in self._spent}
 

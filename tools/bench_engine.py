@@ -87,11 +87,13 @@ def main() -> int:
             wait(until)
             print(f"{what:44}{answered * 1e3:8.1f} ms, done after {time.perf_counter() - began:.2f} s", flush=True)
 
-        def run(seed: int = 0) -> None:
-            engine.submit(job(side=arguments.side, steps=8, seed=seed))
+        jobs = iter([job(side=arguments.side, steps=8, seed=seed) for seed in range(arguments.jobs + 3)])
+
+        def run() -> None:
+            engine.submit(next(jobs))
 
         timed("first job, with the process's start", run, lambda: not engine.busy)
-        timed("second job, the model is warm", lambda: run(1), lambda: not engine.busy)
+        timed("second job, the model is warm", run, lambda: not engine.busy)
         print(f"{'how late the window’s thread is, ms':44}{'median':>8}{'p99':>8}{'most':>8}")
         calm = Stalls()
         timer.timeout.disconnect(stalls.tick)
@@ -104,12 +106,12 @@ def main() -> int:
         print(f"{'without a job':44}{calm}", flush=True)
         timer.timeout.connect(stalls.tick)
         stalls.begin()
-        for number in range(arguments.jobs):
-            run(2 + number)
+        for _ in range(arguments.jobs):
+            run()
         wait(lambda: not engine.busy)
         timer.stop()
         print(f"{'while jobs run':44}{stalls}", flush=True)
-        run(100)
+        run()
         wait(lambda: bool(engine.jobs[-1].progress))
         timed("cancelled", engine.cancel_all, lambda: not engine.working)
         began = time.perf_counter()

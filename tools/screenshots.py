@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 ALL = ""
 SETS = (
-    ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL), ("dark", "ko", 1, "window"),
-    ("dark", "en", 2, "window layers"),
+    ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL),
+    ("dark", "ko", 1, "window instruct-running"), ("dark", "en", 2, "window layers"),
 )  # fmt: skip
 """Theme, language, scale, and the names of the pictures that are kept."""
 
@@ -65,6 +65,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     from ace_desktop.preferences import Preferences
     from ace_desktop.recovery_dialog import RecoveryDialog
     from ace_desktop.session import Session
+    from tools.screenshots_edit import take_edit
 
     application = QApplication(sys.argv[:1])
     kept = tempfile.TemporaryDirectory()
@@ -133,9 +134,14 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     window.message.say(explained(), "details")
     settle()
     save(window, "message")
+    take_edit(desktop, settle, save)
     window.closing = True
     window.close()
     settle()
+    if not names or any(name.startswith("instruct") for name in names):
+        from tools.screenshot_edits import take_edits
+
+        take_edits(desktop, settle, save, language)
     desktop.close()
     kept.cleanup()
 

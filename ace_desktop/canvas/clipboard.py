@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QByteArray, QMimeData
@@ -19,10 +20,22 @@ PLACE = "application/x-ace-desktop-place"
 """The private kind beside the picture: JSON of x and y in document pixels."""
 
 
-def put(clip: Clip) -> None:
-    """Put pixels on the clipboard; Qt encodes them when another program asks."""
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What was copied or cut: the document after that, and what goes to the clipboard (None where that is nothing).
+
+    It is worked out in any thread; only `put` belongs to the GUI's.
+    """
+
+    after: State
+    clip: Clip | None
+    image: QImage | None
+
+
+def put(clip: Clip, image: QImage | None = None) -> None:
+    """Put pixels on the clipboard, of which `image` may have been made; Qt encodes them when another program asks."""
     data = QMimeData()
-    data.setImageData(_image(clip.pixels))
+    data.setImageData(_image(clip.pixels) if image is None else image)
     data.setData(PLACE, QByteArray(json.dumps({"x": clip.x, "y": clip.y}).encode()))
     QGuiApplication.clipboard().setMimeData(data)
 
@@ -42,35 +55,30 @@ def held() -> tuple[Clip, bool] | None:
         return Clip(pixels_of(image)), False
 
 
-def copy(session: Session) -> bool:
-    """Copy the selected pixels of the active layer; tell whether there were any.
+def copy(state: State) -> Taken:
+    """Copy the selected pixels of the active layer.
 
     Raises:
         ValueError: the active layer is a group.
     """
-    state = session.state
-    return _put(pixels.copy(state, state.active)) if state.active else False
+    return _taken(state, pixels.copy(state, state.active) if state.active else None)
 
 
-def copy_merged(session: Session) -> bool:
-    """Copy the selected pixels of the whole picture; tell whether there were any."""
-    return _put(pixels.copy_merged(session.state))
+def copy_merged(state: State) -> Taken:
+    """Copy the selected pixels of the whole picture."""
+    return _taken(state, pixels.copy_merged(state))
 
 
-def cut(session: Session) -> bool:
-    """Copy the selected pixels of the active layer and make them transparent; tell whether there were any.
+def cut(state: State) -> Taken:
+    """Copy the selected pixels of the active layer and make them transparent.
 
     Raises:
         ValueError: the active layer is locked, or a group.
     """
-    state = session.state
     if state.active is None:
-        return False
+        return Taken(state, None, None)
     after, clip = pixels.cut(state, state.active)
-    if _put(clip):
-        session.do(marked("Cut"), after)
-        return True
-    return False
+    return _taken(state if clip is None else after, clip)
 
 
 def paste(session: Session, name: str, centre: tuple[float, float] | None = None) -> bool:
@@ -99,10 +107,8 @@ def new_state(name: str) -> State | None:
     return State(width=width, height=height, layers=(layer,), active=layer.id)
 
 
-def _put(clip: Clip | None) -> bool:
-    if clip is not None:
-        put(clip)
-    return clip is not None
+def _taken(after: State, clip: Clip | None) -> Taken:
+    return Taken(after, clip, None if clip is None else _image(clip.pixels))
 
 
 def _image(array: Pixels) -> QImage:

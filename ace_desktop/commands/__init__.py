@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from . import edit, file, image, instruct, layer, mask, select, view
+from . import edit, file, image, instruct, layer, mask, result, select, view
 
 if TYPE_CHECKING:
     from ..main_window import MainWindow
@@ -20,11 +20,12 @@ COMMANDS: Mapping[str, Callable[[MainWindow], None]] = MappingProxyType(
         **select.COMMANDS,
         **mask.COMMANDS,
         **instruct.COMMANDS,
+        **result.COMMANDS,
         **view.COMMANDS,
     }
 )
 
 CHECKED: Mapping[str, Callable[[MainWindow], bool]] = MappingProxyType(
-    {**layer.CHECKED, **mask.CHECKED, **instruct.CHECKED, **view.CHECKED}
+    {**layer.CHECKED, **mask.CHECKED, **instruct.CHECKED, **result.CHECKED, **view.CHECKED}
 )
 """Of the actions that can be checked, whether they are."""

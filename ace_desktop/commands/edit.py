@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QColor
 
 from ..document.state import State
-from ..translation import tr
+from ..translation import marked, tr
 from .doing import Command, active, edit_active_slowly, session_of, work
 from .file import new_from_clipboard
 
 if TYPE_CHECKING:
+    from ..canvas.clipboard import Taken
     from ..main_window import MainWindow
 
 
@@ -51,24 +52,43 @@ def _redo(window: MainWindow) -> None:
 def _cut(window: MainWindow) -> None:
     from ..canvas import clipboard
 
-    _tell(window, clipboard.cut(session_of(window)))
+    _take(window, marked("Cut"), clipboard.cut)
 
 
 def _copy(window: MainWindow) -> None:
     from ..canvas import clipboard
 
-    _tell(window, clipboard.copy(session_of(window)))
+    _take(window, marked("Copy"), clipboard.copy)
 
 
 def _copy_merged(window: MainWindow) -> None:
     from ..canvas import clipboard
 
-    _tell(window, clipboard.copy_merged(session_of(window)))
+    _take(window, marked("Copy merged"), clipboard.copy_merged)
 
 
-def _tell(window: MainWindow, copied: bool) -> None:
-    if not copied:
-        window.status.say(tr("There is nothing here to copy."))
+def _take(window: MainWindow, label: str, take: Callable[[State], Taken]) -> None:
+    """Work out in a thread what is copied, and put it on the clipboard; nothing can be pasted meanwhile."""
+    from ..canvas import clipboard
+
+    session = session_of(window)
+    before = session.state
+
+    def done(taken: Taken) -> None:
+        window.release()
+        if taken.clip is None:
+            window.status.say(tr("There is nothing here to copy."))
+            return
+        clipboard.put(taken.clip, taken.image)
+        if taken.after is not before and session.state is before:
+            session.do(label, taken.after)
+
+    def failed(error: Exception) -> None:
+        window.release()
+        window.fail(error)
+
+    window.hold(tr(label))
+    window.desktop.background.run(lambda: take(before), done, failed, session)
 
 
 def _paste(window: MainWindow) -> None:

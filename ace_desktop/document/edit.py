@@ -6,8 +6,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
+
+import numpy as np
 
 from mlx_model.request import Box, EditRequest, Reference
 from mlx_model.tasks import infer_task
@@ -146,8 +149,9 @@ def mask_box(state: State) -> Rect:
     return selected_box(state.edit_mask, state.frame)
 
 
+@lru_cache(maxsize=4)  # planes never change, and this is asked several times after each stroke
 def selected_box(mask: Plane, frame: Rect) -> Rect:
-    """Find the smallest rectangle of the frame around all values of a mask above SELECTED; looks at few tiles."""
+    """Find the smallest rectangle of the frame around all values of a mask above SELECTED, 0..255."""
     if mask.default > SELECTED:
         return _selected(mask.read(frame)).moved(frame.x, frame.y)
     found, bounds = EMPTY, mask.bounds
@@ -168,7 +172,7 @@ def _inside(tile: Rect, bounds: Rect) -> bool:
 
 def _selected(values: Pixels) -> Rect:
     selected = values[..., 0] > SELECTED
-    rows, columns = selected.any(1).nonzero()[0], selected.any(0).nonzero()[0]
+    rows, columns = np.flatnonzero(selected.any(1)), np.flatnonzero(selected.any(0))
     if not len(rows):
         return EMPTY
     return Rect.of_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -23,7 +23,7 @@ from mlx_model.request import Picture, RequestError
 from .compose import compose_layers
 from .description import MAX_PIXELS, plain
 from .errors import DocumentError
-from .pictures import RECIPE
+from .pictures import CAMERA_DATA, RECIPE
 from .plane import Pixels
 from .savefile import save_file
 from .state import RasterLayer, State, walk
@@ -68,7 +68,7 @@ class Export:
     `kind` is a key of `KINDS`. `quality` is 1..100; None means lossless where the kind can, otherwise its usual
     quality. `background` lies under what is transparent where the kind has no alpha, in the document's colours.
     `depth` 8 or 16; None keeps what the document has, as far as the kind can. `percent` scales. `srgb` converts to
-    sRGB. `recipe` goes into the metadata.
+    sRGB. `recipe` goes into the metadata, and with `camera_data` what the document has of the photograph's exposure.
     """
 
     kind: str
@@ -78,6 +78,7 @@ class Export:
     percent: float = 100.0
     srgb: bool = False
     recipe: SavedRecipe | None = None
+    camera_data: bool = True
 
 
 def kind_of(path: Path) -> str | None:
@@ -156,7 +157,8 @@ def export_picture(path: Path, state: State, export: Export) -> None:
     picture = flattened(state, export)
     try:
         held = Metadata() if export.recipe is None else metadata_for(export.recipe, picture.size, export.kind)
-        metadata = Metadata(held.texts, held.xmp, held.attachments, state.resolution)
+        exif = state.attachments.get(CAMERA_DATA, b"") if export.camera_data else b""
+        metadata = Metadata(held.texts, held.xmp, held.attachments, state.resolution, exif)
         quality = export.quality if KINDS[export.kind].quality else None
         data = encode_picture(export.kind, picture, metadata, quality)
     except RequestError as error:

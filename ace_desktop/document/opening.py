@@ -33,4 +33,4 @@ def open_document(path: Path, warn: Warn = ignore) -> State:
         from .psd_read import read_psd  # most people never open one, and the library takes long to load
 
         return read_psd(path, warn)
-    return picture_document(path)
+    return picture_document(path, warn)

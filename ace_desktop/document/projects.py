@@ -15,7 +15,7 @@ from .errors import DocumentError, Warn, ignore
 from .opening import open_document
 from .openraster_write import Saved, write_openraster
 from .result_files import own_entries
-from .results import ResultStores
+from .result_stores import ResultStores
 from .state import State, new_id
 
 _ID_LENGTH: Final = 32
@@ -35,10 +35,11 @@ def open_project(path: Path, stores: ResultStores, warn: Warn = ignore) -> State
     if project is None:
         project = _id_of(path)
         state = with_project(state, project)
+    store = stores.claim(project)
     entries = {name: state.attachments[name] for name in own_entries(state.attachments)}
     if entries:
         try:
-            stores.of(project).take(entries)
+            store.take(entries)
         except DocumentError as error:
             warn(str(error))
             return state
@@ -54,7 +55,9 @@ def save_project(path: Path, state: State, stores: ResultStores, before: Saved |
         return write_openraster(path, state, before)
     store = stores.of(project)
     store.load()
-    return write_openraster(path, state, before, store.entries())
+    saved = write_openraster(path, state, before, store.entries())
+    stores.claim(project)
+    return saved
 
 
 def _id_of(path: Path) -> str:

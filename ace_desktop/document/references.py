@@ -244,19 +244,29 @@ def _read(held: Any) -> BoardReference:
         raise ValueError("a reference is missing")
     crop = held.get("crop")
     found = BoardReference(
-        id=held["id"],
-        name=held["name"],
-        role=held.get("role", "object"),
-        on=held.get("on", True),
+        id=_text(held["id"]),
+        name=_text(held["name"]),
+        role=_text(held.get("role", "object")),
+        on=_flag(held.get("on", True)),
         crop=None if crop is None else _box(crop),
-        has_mask=held.get("has_mask", False),
+        has_mask=_flag(held.get("has_mask", False)),
         width=whole(held["width"], 1),
         height=whole(held["height"], 1),
     )
-    if not (isinstance(found.id, str) and isinstance(found.on, bool) and isinstance(found.has_mask, bool)):
-        raise ValueError("a reference is damaged")
     _check(found)
     return found
+
+
+def _text(held: Any) -> str:
+    if not isinstance(held, str):
+        raise ValueError("a text is missing")
+    return held
+
+
+def _flag(held: Any) -> bool:
+    if not isinstance(held, bool):
+        raise ValueError("a yes or no is missing")
+    return held
 
 
 def _box(held: Any) -> Box:
@@ -266,8 +276,6 @@ def _box(held: Any) -> Box:
 
 def _check(reference: BoardReference) -> None:
     _check_role(reference.role)
-    if not isinstance(reference.name, str):  # pyright: ignore[reportUnnecessaryIsInstance] JSON
-        raise ValueError("a name is missing")
     if reference.crop is not None:
         left, top, width, height = reference.crop
         if min(left, top) < 0 or min(width, height) < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ class Refusal:
     pattern: re.Pattern[str]
     field: str
     sentence: str
-    supply: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    supply: Mapping[str, Any]
 
 
 def _row(pattern: str, where: str, sentence: str, **supply: Any) -> Refusal:

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_model.library.folders import model_digest
 from mlx_model.pictures.recipe import Input, SavedRecipe, recipe_from_json
 from mlx_model.request import Box, EditRequest, EditResult, Picture, RequestError, digest
 
 from .description import MAX_PIXELS, whole
+from .export import in_srgb
+from .openraster_write import scaled_down
 from .plane_png import decode_png, png_size
 
 FORMAT: Final = 1
@@ -205,6 +208,16 @@ def cropped(picture: Picture, box: Box) -> Picture:
     left, top, width, height = box
     pixels = np.ascontiguousarray(picture.pixels[top : top + height, left : left + width])
     return Picture(pixels, picture.profile)  # pyright: ignore[reportArgumentType] uint8 or uint16
+
+
+def shrunk(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """Make a picture small: sRGB RGBA of at most `side` pixels."""
+    pixels = picture.pixels if picture.profile is None else in_srgb(picture.pixels, picture.profile)
+    if pixels.dtype == np.uint16:
+        pixels = (pixels.astype(np.uint32) + 128) // 257
+    scale = min(1.0, side / max(picture.size))
+    width, height = (max(1, round(length * scale)) for length in picture.size)
+    return scaled_down(pixels.astype(np.uint8), (width, height)).astype(np.uint8, copy=False)
 
 
 def placed(picture: Picture, box: Box, frame: tuple[int, int]) -> Picture:

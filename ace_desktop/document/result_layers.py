@@ -31,6 +31,9 @@ _BELOW: Final = "below"
 _BOX: Final = "box"
 """Where the model looked, in the layer's own coordinates, since it goes with the layer; and where it was then."""
 _BOX_NUMBERS: Final = 6
+_FULL: Final = 255
+_ALIKE: Final = 0.7
+"""Of what either of two masks selects: what both do. Growing makes a layer's mask larger than the edit's was."""
 _LONGEST_NAME: Final = 60
 
 
@@ -49,6 +52,18 @@ def accept(state: State, result: Result, patch: Picture) -> State:
         return add(state, layer)
     x, y = parent_origin(state, anchor)
     return add(state, replace(layer, x=layer.x - x, y=layer.y - y), above=anchor)
+
+
+def document_of(result: Result, base: Picture, patch: Picture, name: str) -> State:
+    """Make a document of a result that belongs into none: the picture that it was made of, and its layer.
+
+    `base` is the whole picture, of the result's frame; `name` is that of its layer.
+    """
+    width, height = base.size
+    layer = RasterLayer(name=name, pixels=Plane.of(base.pixels))
+    state = State(width=width, height=height, layers=(layer,), active=layer.id, profile=base.profile)
+    below = digest_of(state.layers, state.frame, state.profile)
+    return accept(state, replace(result, foreign=False, below=below), patch)
 
 
 def accept_again(state: State, layer_id: str, result: Result, patch: Picture) -> State:
@@ -94,24 +109,42 @@ def is_stale(state: State, layer_id: str) -> bool:
 def rerun(state: State, layer_id: str, mask: Plane | None = None) -> State:
     """Give what a layer's request is run on when it is run again: what lies below the layer, with its mask.
 
-    The `mask` is the one with which the result was made, as it lay in the picture then; where the layer has moved
-    since, it moves along. Without it the layer's own mask counts where it is full.
+    `mask` is as `mask_of_layer` takes it.
 
     Raises:
         ValueError: the layer was not made by an edit.
     """
-    layer, box = find(state, layer_id), None
-    box = _box_of(layer)
-    if box is None or not isinstance(layer, RasterLayer):
+    layer = find(state, layer_id)
+    if _box_of(layer) is None or not isinstance(layer, RasterLayer):
         raise ValueError(f"{layer.name} was not made by an edit")
+    found, _ = mask_of_layer(state, layer_id, mask)
+    return replace(state, layers=below(state, layer_id), active=None, edit_mask=found, selection=None)
+
+
+def mask_of_layer(state: State, layer_id: str, made_with: Plane | None = None) -> tuple[Plane, bool]:
+    """Give the edit mask of a result's layer as the document is now, and whether the layer only moved since.
+
+    `made_with` is the mask that the result was made with, as it lay in the picture then. Where the layer was turned,
+    mirrored or resized since, or another mask was painted on it, the layer's own mask counts where it is full.
+    """
     x, y = origin(state, layer_id)
-    if mask is None:
-        own = layer.mask or Plane(1)
-        mask = own.mapped(own.bounds, lambda values, _: np.where(values == 255, 255, 0).astype(np.uint8)).moved(x, y)
-    else:
-        mask = mask.moved(*shift_of(state, layer_id))
-    under = below(state, layer_id)
-    return replace(state, layers=under, active=None, edit_mask=mask.cut(state.frame), selection=None)
+    own = find(state, layer_id).mask
+    full = Plane(1)
+    if own is not None:
+        full = own.mapped(own.bounds, lambda values, _: np.where(values == _FULL, _FULL, 0).astype(np.uint8))
+        full = full.moved(x, y).cut(state.frame)
+    if made_with is None:
+        return full, own is None
+    moved = made_with.moved(*shift_of(state, layer_id)).cut(state.frame)
+    if own is None or _alike(full, moved):
+        return moved, True
+    return full, False
+
+
+def _alike(one: Plane, other: Plane) -> bool:
+    rect = one.bounds | other.bounds
+    first, second = one.read(rect) == _FULL, other.read(rect) == _FULL
+    return int((first & second).sum()) >= _ALIKE * int((first | second).sum())
 
 
 def shift_of(state: State, layer_id: str) -> tuple[int, int]:

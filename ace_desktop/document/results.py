@@ -31,59 +31,32 @@ from .result_files import (
     placed,
     read_png,
     recipe_of,
+    shrunk,
     to_json,
 )
 from .savefile import save_file
 
 BUDGET: Final = 2 * 2**30
 """Bytes that the results of one project may take unless a person says otherwise."""
+CLAIMED: Final = "claimed"
+"""The name of the mark that a file leads to a project."""
 _YOUNGEST: Final = 60.0
 """Seconds in which a picture may still get its description."""
 
 
 class Made(Protocol):
-    """What results are filed under: a job or a snapshot."""
+    """What results are filed under, a job or a snapshot: its fields, as described there."""
 
     @property
-    def requests(self) -> tuple[EditRequest, ...]:
-        """What was asked."""
-        ...
-
+    def requests(self) -> tuple[EditRequest, ...]: ...  # noqa: D102
     @property
-    def pictures(self) -> Mapping[str, Picture]:
-        """The pictures that the requests name, by digest."""
-        ...
-
+    def pictures(self) -> Mapping[str, Picture]: ...  # noqa: D102
     @property
-    def model(self) -> str:
-        """The model's key."""
-        ...
-
+    def model(self) -> str: ...  # noqa: D102
     @property
-    def below(self) -> str:
-        """The digest of what lay below."""
-        ...
-
+    def below(self) -> str: ...  # noqa: D102
     @property
-    def parents(self) -> tuple[str, ...]:
-        """The results of which this was made."""
-        ...
-
-
-class ResultStores:
-    """The stores of all projects, each made once, in a folder each of its id."""
-
-    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
-        self.folder, self.budget = folder, budget
-        self._stores: dict[str, ResultStore] = {}
-        self._guard = threading.Lock()
-
-    def of(self, project: str) -> ResultStore:
-        """Give a project's store; quick."""
-        with self._guard:
-            if project not in self._stores:
-                self._stores[project] = ResultStore(self.folder / project, self.budget)
-            return self._stores[project]
+    def parents(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class ResultStore:
@@ -95,6 +68,7 @@ class ResultStore:
 
     def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self.folder, self.budget = folder, budget
+        self.claimed = False
         self._results: dict[str, Result] = {}
         self._deleted: dict[str, Result] = {}
         self._inputs: dict[str, int] = {}
@@ -117,7 +91,7 @@ class ResultStore:
 
     @property
     def loaded(self) -> bool:
-        """Whether the list is complete."""
+        """Whether what is on disk has been read."""
         return self._loaded
 
     @property
@@ -165,8 +139,9 @@ class ResultStore:
         self.load()
         asked = made.requests[index]
         edited = asked.picture is not None
-        frame = result.picture.size
-        box = result.seen_box if edited else (0, 0, *frame)
+        foreign, frame = edited and not made.below, result.picture.size
+        # Of another picture all is kept: there is no document that has the rest.
+        box = result.seen_box if edited and not foreign else (0, 0, *frame)
         base = ""
         if asked.picture is not None:
             base = self._put(cropped(made.pictures[asked.picture], box))
@@ -189,14 +164,21 @@ class ResultStore:
             base=base,
             seconds=sum(result.timings.values()),
             size=len(data),
-            foreign=edited and not made.below,
+            foreign=foreign,
             warnings=(*result.warnings, *result.notes),
         )
         self._write(self.folder / f"{kept.id}.png", data)
         self._write(self.folder / f"{kept.id}.json", to_json(kept))
         with self._guard:
             self._results[kept.id] = kept
+        if self.claimed:
+            self.mark_claimed()
         return kept
+
+    def mark_claimed(self) -> None:
+        """Note on the disk that a file leads to these results."""
+        with contextlib.suppress(OSError):
+            (self.folder / CLAIMED).touch()
 
     # Marking
 
@@ -237,8 +219,11 @@ class ResultStore:
                         continue
                 self._write(self.folder / f"{result.id}.json", to_json(result))
                 with self._guard:
-                    if self._results.get(result_id) is result:
+                    now = self._results.get(result_id)
+                    if now is result:
                         self._unwritten.discard(result_id)
+                    elif now is None:  # deleted while it was written
+                        (self.folder / f"{result_id}.json").unlink(missing_ok=True)
 
     # Deleting
 
@@ -258,6 +243,7 @@ class ResultStore:
             if result is not None:
                 self._move(result_id, self.folder / "deleted", self.folder)
                 self._results[result_id] = result
+                self._unwritten.add(result_id)  # a mark may have come with no time to be written
 
     @property
     def bytes_used(self) -> int:
@@ -343,19 +329,10 @@ class ResultStore:
         """Give the picture small, sRGB RGBA of at most `side` pixels; kept on disk once made. Raises as `patch`."""
         from mlx_model.pictures.write import encode_picture
 
-        from .export import in_srgb
-        from .openraster_write import scaled_down
-
         path = self.folder / "thumbnails" / f"{result_id}-{side}.png"
         with contextlib.suppress(OSError, ValueError):
             return np.asarray(read_png(path).pixels, np.uint8)
-        picture = self.picture(result_id)
-        pixels = picture.pixels if picture.profile is None else in_srgb(picture.pixels, picture.profile)
-        if pixels.dtype == np.uint16:
-            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        scale = min(1.0, side / max(picture.size))
-        width, height = (max(1, round(length * scale)) for length in picture.size)
-        small = scaled_down(np.asarray(pixels, np.uint8), (width, height)).astype(np.uint8, copy=False)
+        small = shrunk(self.picture(result_id), side)
         with contextlib.suppress(DocumentError):  # it can be made again
             self._write(path, encode_picture("png", Picture(small)))
         return small

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from mlx_model.conditioning.preprocess import apply_control
-from mlx_model.conditioning.region import LONGEST_ASPECT, Region, plan_region
+from mlx_model.conditioning.region import LONGEST_ASPECT, Region
 from mlx_model.pictures.inputs import SMALLEST
 from mlx_model.places import is_file
 from mlx_model.request import Adapter, Box, EditRequest, Picture, Reference, RequestError, digest
 from mlx_model.tasks import TASKS, recipe_for
 from mlx_model.weights.config import ModelConfig
+from mlx_model.work import region_of
 
 from .below import digest_of, shows
 from .compose import compose_layers
@@ -71,6 +72,19 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What a document asks for in sizes alone, (width, height).
+
+    `picture` is None for a new one; `extent` is the mask's bounding box, None where everything may change.
+    """
+
+    asked: EditRequest
+    picture: tuple[int, int] | None
+    extent: Box | None
+    references: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class Problem:
     """Why an edit cannot run (`blocks`), or will hardly do what is wanted; `field` says beside which control.
 
@@ -111,14 +125,17 @@ def problems(state: State, config: ModelConfig | None, folder: Path | None = Non
             break
         except RequestError as error:
             refusal = refusal_of(str(error))
+            if refusal is not None and refusal.field == "mask" and asked.task == "reference":
+                add("mask", "Paint a mask where the reference should go, or make it the subject of a new picture.")
             add(refusal.field if refusal else "task", refusal.sentence if refusal else str(error))
             if refusal is None or not refusal.supply:
                 break
             probe = replace(probe, **refusal.supply)
     if config is not None and found.keys() <= {"instruction", "references", "strength", "control", "mask"}:
         try:
-            scale = _region(state, asked, config).scale
-            if asked.references and scale < _LITTLE * _region(state, replace(asked, references=()), config).scale:
+            measures = measures_of(state)
+            alone = _region(state, replace(measures, references=()), config)
+            if _region(state, measures, config).scale < _LITTLE * alone.scale:
                 add("references", "The references leave little room for the picture; switch some off.", blocks=False)
         except RequestError as error:
             refusal = refusal_of(str(error))
@@ -146,7 +163,7 @@ def frame_of(state: State, config: ModelConfig) -> tuple[Box, tuple[int, int]]:
     Raises:
         RequestError: there is no such frame, as `problems` says.
     """
-    region = _region(state, asked_of(state), config)
+    region = _region(state, measures_of(state), config)
     return region.box, region.content
 
 
@@ -237,8 +254,10 @@ def snapshot_again(
         region = region[0] + shift[0], region[1] + shift[1], *region[2:]
     request = replace(asked, picture=digest(picture), mask=digest(mask) if masked else None, region=region)
     recipe = recipe_for(request, config.kind)
-    sizes = [inputs[reference.picture].size for reference in asked.references]
-    box = _planned(state, request, config, sizes).box
+    sizes = tuple(inputs[reference.picture].size for reference in asked.references)
+    selected = mask_box(state)
+    extent = (selected.x, selected.y, selected.width, selected.height) if masked and selected else None
+    box = _region(state, Measures(request, picture.size, extent, sizes), config).box
     return Snapshot(
         requests=(request,),
         pictures=pictures,
@@ -309,39 +328,33 @@ def _request(
     )
 
 
-def _region(state: State, asked: EditRequest, config: ModelConfig) -> Region:
-    """Plan what the model sees of a document."""
-    sizes = [_used_size(reference) for reference in used_references(state)] if asked.references else []
-    return _planned(state, asked, config, sizes)
+def measures_of(state: State) -> Measures:
+    """Measure what the model gets to see of a document."""
+    asked, box = asked_of(state), mask_box(state)
+    return Measures(
+        asked,
+        (state.width, state.height) if asked.picture is not None else None,
+        None if asked.mask is None else (box.x, box.y, box.width, box.height),
+        tuple(_used_size(reference) for reference in used_references(state)),
+    )
 
 
-def _planned(state: State, asked: EditRequest, config: ModelConfig, sizes: Sequence[tuple[int, int]]) -> Region:
-    """Plan what the model sees of a document beside references of these sizes, as the editor does."""
-    size = (state.width, state.height)
-
-    def around(extent: Rect | None) -> Region:
-        return plan_region(
-            size,
-            None if not extent else (extent.x, extent.y, extent.width, extent.height),
-            sizes,
-            config.size,
-            keep_pixels=config.kind == "fft",
-            region=asked.region,
-        )
-
-    extent = mask_box(state) if asked.mask is not None else None
-    region = around(extent)
+def _region(state: State, measures: Measures, config: ModelConfig) -> Region:
+    """Plan what the model sees of a document, as the editor does."""
+    asked, size, extent, references = measures.asked, measures.picture, measures.extent, measures.references
+    region = region_of(asked, config, size, extent, references)
     if extent and region.cut and not selected_box(state.edit_mask, Rect(*region.box) & state.frame):
-        region = around(_largest_spot(state))  # spots at both ends of a long picture: the middle holds none
+        # Spots at both ends of a long picture: the middle between them holds none.
+        region = region_of(asked, config, size, _largest_spot(state), references)
     return region
 
 
-def _largest_spot(state: State) -> Rect:
+def _largest_spot(state: State) -> Box:
     selected = (grey_of(state.edit_mask, state.frame) > SELECTED).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(selected)
     spot = statistics[1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())]
     x, y, width, height = (int(spot[column]) for column in range(4))
-    return Rect(x, y, width, height)
+    return x, y, width, height
 
 
 def _has_adapter(folder: Path, name: str) -> bool:

@@ -252,8 +252,9 @@ class Driver(threading.Thread):
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))
             case Failed():
-                sentence = TROUBLES.get(message.trouble, message.sentence)
-                self._finish(HasEnded(message.job, sentence=sentence, details=message.details))
+                said = message.sentence
+                usual = TROUBLES.get(message.trouble, said)
+                self._finish(HasEnded(message.job, sentence=usual, said=said, details=message.details))
 
     def _died(self, process: ModelProcess) -> None:
         """Say why, and start another one, unless this one never came to life."""
@@ -272,7 +273,7 @@ class Driver(threading.Thread):
                 self._process = ModelProcess(self._log_file, self._entry)
         cancelled = running.give_up is not None
         sentence = "" if cancelled else end.sentence
-        self._finish(HasEnded(running.task.job.id, cancelled, sentence, end.details))
+        self._finish(HasEnded(running.task.job.id, cancelled, sentence=sentence, details=end.details))
 
     def _watch(self, process: ModelProcess) -> None:
         """Look after what does not happen: a sign of life, an answer to a cancel, a next job."""

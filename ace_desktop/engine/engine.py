@@ -26,6 +26,7 @@ from .faults import PROGRAM_ENDED, STUCK
 from .jobs import Job, JobStatus, Phase
 from .kept_jobs import KeptJobs
 from .process import Entry
+from .sentences import model_said
 from .times import Times, read_times, write_times
 
 log = logging.getLogger(__name__)
@@ -69,12 +70,13 @@ class Engine(QObject):
     ) -> None:
         super().__init__(parent)
         self.folder: Final = folder
-        self._memory_limit, self._precision = memory_limit, precision
+        self._memory_limit = memory_limit
+        self._precision: Precision | None = precision
         self._queue: queue.Queue = ()
         self._working = ""
         self._began = 0.0
         self._times = Times()
-        self._loaded = ""
+        self._loaded: tuple[int | None, str] = (None, "")
         self._closed = False
         self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
@@ -194,7 +196,7 @@ class Engine(QObject):
             work = work_of(request, model, size, extent, references)
         except RequestError:
             return None
-        warm = self._driver.pid is not None and self._loaded == model.name
+        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name)
         return expected_seconds(stage_work(work, model, ["load"] if warm else []), paces)
 
     def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
@@ -228,23 +230,20 @@ class Engine(QObject):
             case HasMade():
                 made = status.made | {event.index}
                 notes = _united(status.notes, event.result.notes)
-                self._began = time.monotonic()
-                self._forget_step(event.job)
-                self._change(queue.changed(self._queue, event.job, made=made, notes=notes))
+                self._on_disk(lambda kept: kept.forget_step(event.job))  # also one that is being saved
+                self._change(queue.changed(self._queue, event.job, made=made, notes=notes, resume_step=0))
                 self.made.emit(event.job, event.index, event.result)
                 self._put_away(event.job)
             case HasSaved():
-                step = event.checkpoint.step
-                self._on_disk(
-                    lambda kept: kept.save(event.job, event.checkpoint),
-                    lambda _: self._change(queue.changed(self._queue, event.job, resume_step=step)),
-                )
+                self._on_disk(lambda kept: kept.save(event.job, event.checkpoint), lambda _: self._saved_step(event))
             case HasStuck():
                 stuck = event.seconds is not None
                 sentence = tr(STUCK, seconds=round(event.seconds or 0)) if stuck else ""
                 self._change(queue.changed(self._queue, event.job, stuck=stuck, sentence=sentence))
 
     def _advanced(self, status: JobStatus, index: int, progress: Progress) -> None:
+        if status.progress is None or status.index != index:
+            self._began = time.monotonic()
         left = progress.seconds_left
         if left is not None:
             whole = time.monotonic() - self._began + left
@@ -259,11 +258,16 @@ class Engine(QObject):
         )
         self.progressed.emit(status.id, progress)
 
+    def _saved_step(self, event: HasSaved) -> None:
+        status = self.status(event.job)
+        if status is not None and event.index not in status.made:
+            self._change(queue.changed(self._queue, event.job, resume_step=event.checkpoint.step))
+
     def _ended(self, event: HasEnded) -> None:
         before = self.status(event.job)
         self._working = ""
         if event.learnt is not None:
-            self._loaded = event.learnt.model
+            self._loaded = self._driver.pid, event.learnt.model
             self._times = times = self._times.learnt(
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
@@ -271,8 +275,8 @@ class Engine(QObject):
         if before is None or before.phase is not Phase.running or event.cancelled:
             self._change(self._queue)
         elif event.sentence:
-            self._loaded = ""
-            sentence = said(tr(event.sentence))
+            self._loaded = (None, "")  # in what state the process is nobody knows
+            sentence = model_said(event.said) or said(tr(event.sentence))
             self._change(
                 queue.moved_on(self._queue, event.job, Phase.failed, sentence=sentence, details=event.details)
             )
@@ -290,11 +294,13 @@ class Engine(QObject):
             self._on_disk(partial(_forget, job_id))
         status = queue.next_waiting(self._queue)
         if status is not None and not self._working:
-            self._working, self._began = status.id, time.monotonic()
+            self._working = status.id
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
-            how = self._memory_limit, self._precision, self._times.paces, self._times.silences, checkpoint
-            self._driver.work(Task(status.job, status.left, *how))
+            limit, precision, times = self._memory_limit, self._precision, self._times
+            self._driver.work(
+                Task(status.job, status.left, limit, precision, times.paces, times.silences, checkpoint)
+            )
         self.jobs_changed.emit()
 
     # What is kept on the disk
@@ -309,8 +315,8 @@ class Engine(QObject):
         if times.machine and not self._times.machine:
             self._times = times
         if jobs:
-            sentence = tr(PROGRAM_ENDED)
-            self._change((*(replace(status, sentence=sentence) for status in jobs), *self._queue))
+            told = (replace(s, sentence=tr(PROGRAM_ENDED)) if s.phase is Phase.interrupted else s for s in jobs)
+            self._change((*told, *self._queue))
 
     def _saved(self, job_id: str) -> Any:
         return None if self._kept is None else self._kept.saved(job_id)
@@ -352,7 +358,8 @@ class Engine(QObject):
                 raise OSError("there is no folder to keep jobs in")
             return work(self._kept)
 
-        self._disk.run(guarded, done, self._cannot_keep, self)
+        if not self._closed:
+            self._disk.run(guarded, done, self._cannot_keep, self)
 
     def _cannot_keep(self, error: Exception) -> None:
         """Go on without: what is lost is only what a crash would take."""
@@ -364,4 +371,5 @@ def _forget(job_id: str, kept: KeptJobs) -> None:
 
 
 def _united(notes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, *more)))
+    """Add the model's notes to those that were told already."""
+    return tuple(dict.fromkeys((*notes, *(model_said(note) or said(note) for note in more))))

@@ -63,12 +63,14 @@ class Learnt:
 class HasEnded:
     """The thread is free for the next job.
 
-    `sentence` is empty unless the job failed: a key for `tr`, or the model's own. `learnt` comes with a whole run.
+    `sentence` is empty unless the job failed: a key for `tr`. `said` is the model's own sentence, which knows more
+    where it is understood. `learnt` comes with a whole run.
     """
 
     job: str
     cancelled: bool = False
     sentence: str = ""
+    said: str = ""
     details: str = ""
     learnt: Learnt | None = None
 

@@ -18,8 +18,9 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
@@ -35,8 +36,15 @@ _FORMAT: Final = 1
 _JOB: Final = "job.json"
 _STEP: Final = "step.npz"
 _LOCK: Final = "lock"
-_RUNNABLE: Final = frozenset({Phase.waiting, Phase.running, Phase.failed, Phase.interrupted})
-"""Phases in which a job is worth having back after a restart."""
+_BACK_AS: Final = MappingProxyType(
+    {
+        Phase.waiting: Phase.interrupted,
+        Phase.running: Phase.interrupted,
+        Phase.interrupted: Phase.interrupted,
+        Phase.failed: Phase.failed,
+    }
+)
+"""Phases in which a job is worth having back after a restart, and how it comes back."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class KeptJobs:
             raise OSError(f"{folder} cannot be locked: {error}") from error
 
     def take_over(self) -> list[JobStatus]:
-        """Take the jobs of programs that are gone, as interrupted; damaged ones are left out and removed."""
+        """Take the jobs of programs that are gone, as interrupted or failed; damaged ones are removed."""
         found: list[tuple[float, JobStatus]] = []
         for queue in sorted(self._folder.iterdir()):
             if queue == self.place or not queue.is_dir():
@@ -103,8 +111,8 @@ class KeptJobs:
                     place = self.place / left.name
                     left.replace(place)
                     written, status = _read_job(place)
-                    if status.phase is Phase.interrupted:
-                        yield written, status
+                    if status.phase in _BACK_AS:
+                        yield written, replace(status, phase=_BACK_AS[status.phase])
                     else:
                         shutil.rmtree(place, ignore_errors=True)
 
@@ -177,6 +185,8 @@ def _described(status: JobStatus) -> dict[str, Any]:
         "phase": status.phase.value,
         "made": sorted(status.made),
         "notes": list(status.notes),
+        "sentence": status.sentence,
+        "details": status.details,
     }
 
 
@@ -200,13 +210,14 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
     )
     if job.id != place.name:
         raise ValueError("another job's")
-    phase = Phase.interrupted if Phase(kept["phase"]) in _RUNNABLE else Phase(kept["phase"])
     made = frozenset(int(index) for index in kept["made"])
     try:
         step = read_checkpoint(place / _STEP).step
     except RequestError:
         step = 0
-    status = JobStatus(job, phase, made=made, notes=tuple(map(str, kept["notes"])), resume_step=step)
+    phase, notes = Phase(kept["phase"]), tuple(map(str, kept["notes"]))
+    said = {"sentence": str(kept["sentence"]), "details": str(kept["details"])} if phase is Phase.failed else {}
+    status = JobStatus(job, phase, made=made, notes=notes, resume_step=step, **said)
     return path.stat().st_mtime, status
 
 

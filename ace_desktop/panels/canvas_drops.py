@@ -20,6 +20,7 @@ from .drop_choice import DropChoice
 from .incoming import Incoming, eight_bits, has_pictures, pictures_of
 from .placing_ghost import PlacingGhost, longest_side, make_ghost, placed_size
 from .reference_model import REFERENCE_MIME
+from .result_model import RESULT_MIME
 
 
 class CanvasDrops(QObject):
@@ -27,6 +28,8 @@ class CanvasDrops(QObject):
 
     failed = Signal(object)
     """An Exception to be explained."""
+    result_dropped = Signal(str)
+    """A thumbnail of the strip was dropped: its result is to become a layer."""
     placed = Signal()
     """A reference was placed: the document is ready to run."""
 
@@ -94,6 +97,9 @@ class CanvasDrops(QObject):
         x, y = self._view.transform.to_document(at)
         # What falls beside the picture goes to its border, half of it inside.
         centre = min(max(x, 0), session.state.width), min(max(y, 0), session.state.height)
+        if data.hasFormat(RESULT_MIME):
+            self.result_dropped.emit(bytes(data.data(RESULT_MIME).data()).decode())
+            return
         if data.hasFormat(REFERENCE_MIME):
             reference_id = bytes(data.data(REFERENCE_MIME).data()).decode()
             self._let_go()

@@ -100,16 +100,16 @@ class EditDetails(QWidget):
         self.model.activated.connect(self._choose_model)
         self._row("model", _("Model"), self.model)
         self.adapters = AdapterRows(self)
-        self.adapters.changed.connect(lambda chosen: self._set(adapters=chosen))
+        self.adapters.changed.connect(self._setter("adapters"))
         self._row("adapters", _("Adapters"), self.adapters)
         self.control = QComboBox(self)
         self.control.activated.connect(self._choose_control)
         self._row("control", _("Keep"), self.control, lambda: self._set(control=None, control_reference=None))
         self.own_picture = QComboBox(self)
-        self.own_picture.activated.connect(lambda row: self._set(control_reference=self.own_picture.itemData(row)))
+        self.own_picture.activated.connect(self._choose_picture)
         self._row("own_picture", _("Picture"), self.own_picture)
         self.strength = ValueSlider("", 0, 100, " %", self)
-        self.strength.moved.connect(lambda value: self._set(strength=value / 100))
+        self.strength.moved.connect(self._move_strength)
         self._row("strength", _("Strength"), self.strength, lambda: self._set(strength=None))
         self.numbers: dict[str, NumberField] = {}
         for row in NUMBERS[:2]:
@@ -118,7 +118,7 @@ class EditDetails(QWidget):
         for row in NUMBERS[2:]:
             self._number(row)
         self.colour_match = QCheckBox(self)
-        self.colour_match.toggled.connect(self._match)
+        self.colour_match.toggled.connect(self._setter("colour_match"))
         self._grid.addWidget(self.colour_match, self._grid.rowCount(), 1, 1, 2)
         for box in (self.model, self.control, self.own_picture):
             box.setFixedHeight(ROW - 4)
@@ -155,7 +155,7 @@ class EditDetails(QWidget):
         field = NumberField(row.low, row.high, row.step, row.decimals, row.unit, self)
         self.numbers[row.field] = field
         usual = None if row.field in OPEN else 4
-        field.settled.connect(lambda number: self._set(**{row.field: usual if number is None else number}))
+        field.settled.connect(self._setter(row.field, usual))
         self._row(row.field, row.text, field, lambda: self._set(**{row.field: usual}))
 
     def _seed_row(self) -> None:
@@ -164,12 +164,12 @@ class EditDetails(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         self.seed = NumberField(0, 2**64 - 1, parent=holder)
-        self.seed.settled.connect(lambda number: self._set(seed=int(number or 0)))
+        self.seed.settled.connect(self._setter("seed", 0))
         self.dice = PlainButton(icon("dice"), "", holder)
         self.dice.clicked.connect(lambda: self._set(seed=secrets.randbelow(_SEEDS)))
         self.lock = PlainButton(icon("lock-open"), "", holder)
         self.lock.setCheckable(True)
-        self.lock.clicked.connect(lambda on: self._set(seed_locked=bool(on)))
+        self.lock.clicked.connect(self._setter("seed_locked"))
         for part in (self.seed, self.dice, self.lock):
             row.addWidget(part)
         self._row("seed", _("Seed"), holder)
@@ -265,8 +265,15 @@ class EditDetails(QWidget):
     def _set(self, **values: Any) -> None:
         self.changed.emit(values)
 
-    def _match(self, on: bool) -> None:
-        self._set(colour_match=on)
+    def _setter(self, field: str, usual: object = None) -> Callable[[Any], None]:
+        """Make what sets a field to what a control tells; to the usual value where that is nothing."""
+        return lambda value: self._set(**{field: usual if value is None else value})
+
+    def _move_strength(self, percent: int) -> None:
+        self._set(strength=percent / 100)
+
+    def _choose_picture(self, row: int) -> None:
+        self._set(control_reference=self.own_picture.itemData(row) or None)
 
     def _choose_model(self, row: int) -> None:
         name = self.model.itemData(row)

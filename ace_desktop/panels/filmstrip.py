@@ -14,12 +14,12 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
 from ..background import Background
 from ..document.result_layers import result_of_layer
 from ..document.results import Result
-from ..document.state import walk
+from ..document.state import State, walk
 from ..translation import tr
 from .recipe_view import RecipeView
 from .result_bar import ResultBar
 from .result_files import ResultFiles, file_name, write_result
-from .result_model import SIDE, THUMBNAIL, Item, ResultModel, pending_of
+from .result_model import RESULT_MIME, SIDE, THUMBNAIL, Item, ResultModel, pending_of
 from .result_space import deletable, freed_words
 from .result_view import ResultView
 
@@ -38,10 +38,19 @@ class Filmstrip(QWidget):
 
     failed = Signal(object)
     """An Exception to be explained."""
+    chosen_changed = Signal()
+    """Another result is chosen, or marked, or none."""
     deleted = Signal(str, object)
     """A sentence for the message bar, and a call that brings back what was deleted."""
 
-    def __init__(self, editing: Editing, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        editing: Editing,
+        background: Background,
+        parent: QWidget | None = None,
+        *,
+        with_recipe: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("filmstrip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -49,12 +58,13 @@ class Filmstrip(QWidget):
         self._wanted = True
         self._shown = ("", None)
         self._before = False
+        self._known: frozenset[str] | None = None
         self.wipe_at: float | None = None
         """Where the line of the comparison stands, 0..1; None while there is none."""
         self.model = ResultModel(self)
         self.view = ResultView(self.model, self)
         self.bar = ResultBar(self)
-        self.files = ResultFiles(editing.results, background, self)
+        self.files = ResultFiles(editing.results, background, with_recipe, self)
         self.nothing = QLabel(self)
         self.nothing.setObjectName("caption")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -72,26 +82,27 @@ class Filmstrip(QWidget):
 
     def _connect(self) -> None:
         editing, view, bar = self._editing, self.view, self.bar
-        editing.results_changed.connect(self.refresh)
+        editing.results_changed.connect(self._results_changed)
         editing.jobs_changed.connect(self.refresh)
+        editing.session.changed.connect(self._document_changed)
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
         view.selectionModel().selectionChanged.connect(self._choose)
         view.rested.connect(self._rest)
         view.accept_wanted.connect(self.accept)
         view.before_wanted.connect(self.show_before)
-        view.key_wanted.connect(self._key)
+        view.key_wanted.connect(self.mark)
         view.wipe_wanted.connect(self._nudge)
         view.pressed_on.connect(self._prepare)
         view.drag_wanted.connect(self._drag)
         view.escaped.connect(self.view.clearSelection)
         view.customContextMenuRequested.connect(self._menu)
         bar.accept_button.clicked.connect(lambda: self.accept(self.view.chosen))
-        bar.star_button.clicked.connect(lambda: self._key("star", self.view.chosen))
-        bar.reject_button.clicked.connect(lambda: self._key("reject", self.view.chosen))
-        bar.delete_button.clicked.connect(lambda: self._key("delete", self.view.chosen))
+        bar.star_button.clicked.connect(lambda: self.mark("star", self.view.chosen))
+        bar.reject_button.clicked.connect(lambda: self.mark("reject", self.view.chosen))
+        bar.delete_button.clicked.connect(lambda: self.mark("delete", self.view.chosen))
         bar.before_button.pressed.connect(lambda: self.show_before(True))
         bar.before_button.released.connect(lambda: self.show_before(False))
-        bar.wipe_button.toggled.connect(lambda on: self.wipe(0.5 if on else None))
+        bar.wipe_button.toggled.connect(self._divide)
         bar.field.textChanged.connect(lambda: self._search.start())
         bar.tasks.activated.connect(lambda: self.refresh())
         bar.space_button.clicked.connect(self._space_menu)
@@ -123,6 +134,43 @@ class Filmstrip(QWidget):
         self.bar.show_space(store.bytes_used, store.budget)
         self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
         self._appear(bool(everything or pending))
+        self.chosen_changed.emit()
+
+    def _results_changed(self) -> None:
+        self.refresh()
+        self._welcome(self._editing.results.all())
+
+    def _welcome(self, everything: tuple[Result, ...]) -> None:
+        """Show the first new result of a run in the place of its preview, unless the person looks at another one.
+
+        What is there when results are told for the first time, as they were read from the disk, is not new.
+        """
+        session = self._editing.session
+        known, self._known = self._known, frozenset(result.id for result in everything) | (self._known or frozenset())
+        runs = {status.id for status in self._editing.jobs}
+        new = [result for result in everything if known is not None and result.id not in known and result.run in runs]
+        still = session.state is session.history.state
+        if new and still and not self.view.chosen and self.isVisible():
+            self.choose(new[-1].id)
+
+    def _document_changed(self, _rects: object, before: State) -> None:
+        """Look at the document again as soon as the person goes on with it."""
+        state = self._editing.session.state
+        if self.view.chosen and (state.layers is not before.layers or state.edit_mask is not before.edit_mask):
+            self.view.clearSelection()
+
+    @property
+    def chosen(self) -> Result | None:
+        """The chosen result."""
+        return self._editing.results.get(self.view.chosen)
+
+    def step(self, way: int) -> None:
+        """Choose the next result of the strip, or the one before."""
+        shown = [item.id for item in self.model.items if isinstance(item, Result)]
+        if shown:
+            chosen = self.view.chosen
+            place = shown.index(chosen) + way if chosen in shown else 0
+            self.choose(shown[min(max(place, 0), len(shown) - 1)])
 
     def want(self, wanted: bool) -> None:
         """Be seen where there is something to show, or never (canvas only)."""
@@ -161,6 +209,7 @@ class Filmstrip(QWidget):
         self.bar.show_result(self._editing.results.get(chosen) if chosen else None)
         self.model.set_related(self._relatives(chosen))
         self._compare(chosen)
+        self.chosen_changed.emit()
 
     def _relatives(self, result_id: str) -> frozenset[str]:
         result = self._editing.results.get(result_id)
@@ -189,6 +238,11 @@ class Filmstrip(QWidget):
         if self.bar.wipe_button.isChecked() != (at is not None):
             self.bar.wipe_button.setChecked(at is not None)
         self._compare(self._shown[0] or self.view.chosen)
+        self.chosen_changed.emit()
+
+    def _divide(self, on: bool) -> None:
+        if on != (self.wipe_at is not None):
+            self.wipe(0.5 if on else None)
 
     def _nudge(self, way: float) -> None:
         if self.view.chosen:
@@ -203,7 +257,8 @@ class Filmstrip(QWidget):
             self._compare("")
             self._editing.accept(result_id)
 
-    def _key(self, wanted: str, result_id: str) -> None:
+    def mark(self, wanted: str, result_id: str) -> None:
+        """Star, reject or delete a result; what has a mark already loses it."""
         result = self._editing.results.get(result_id)
         if result is None:
             return
@@ -250,8 +305,8 @@ class Filmstrip(QWidget):
             menu.addAction(text).triggered.connect(lambda _checked=False: do())
 
         add(tr("Make it a layer"), partial(self.accept, result.id))
-        add(tr("Remove star") if result.starred else tr("Star"), partial(self._key, "star", result.id))
-        add(tr("Not rejected") if result.rejected else tr("Reject"), partial(self._key, "reject", result.id))
+        add(tr("Remove star") if result.starred else tr("Star"), partial(self.mark, "star", result.id))
+        add(tr("Not rejected") if result.rejected else tr("Reject"), partial(self.mark, "reject", result.id))
         menu.addSeparator()
         add(tr("More like this"), partial(editing.more_like, result.id))
         add(tr("Same seed, other words"), partial(editing.same_seed, result.id))
@@ -319,7 +374,7 @@ class Filmstrip(QWidget):
         if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
             return
         drag = QDrag(self.view)
-        drag.setMimeData(file_data(path))
+        drag.setMimeData(file_data(path, result_id))
         picture = self.model.data(self.model.index_of(result_id), THUMBNAIL)
         if picture is not None:
             pixmap = QPixmap.fromImage(picture)  # pyright: ignore[reportArgumentType] it is a QImage
@@ -332,12 +387,12 @@ class Filmstrip(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
-        dialog.selectFile(f"{file_name(result)}.png")
-        store = self._editing.results
+        recipe, store = self.files.with_recipe(), self._editing.results
+        dialog.selectFile(f"{file_name(result, recipe)}.png")
 
         def chosen(name: str) -> None:
             self._background.run(
-                lambda: write_result(store, result, Path(name)), lambda _: None, self.failed.emit, self
+                lambda: write_result(store, result, Path(name), recipe), lambda _: None, self.failed.emit, self
             )
 
         dialog.fileSelected.connect(chosen)
@@ -356,8 +411,9 @@ class Filmstrip(QWidget):
         super().changeEvent(event)
 
 
-def file_data(path: Path) -> QMimeData:
-    """Carry a file."""
+def file_data(path: Path, result_id: str) -> QMimeData:
+    """Carry a file for other programs, and which result it is for this one."""
     data = QMimeData()
+    data.setData(RESULT_MIME, result_id.encode())
     data.setUrls([QUrl.fromLocalFile(str(path))])
     return data

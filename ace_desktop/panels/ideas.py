@@ -131,14 +131,13 @@ class KeptWords(Sheet):
         self.list.setCurrentRow(0)
 
     def _show(self) -> None:
-        item = self.list.currentItem()
-        self.words.setText(item.data(Qt.ItemDataRole.UserRole) if item else "")
-        self.remove.setEnabled(item is not None)
+        chosen = self.list.currentRow() >= 0
+        self.words.setText(self.list.currentItem().data(Qt.ItemDataRole.UserRole) if chosen else "")
+        self.remove.setEnabled(chosen)
 
     def _edit(self, words: str) -> None:
-        item = self.list.currentItem()
-        if item is not None:
-            item.setData(Qt.ItemDataRole.UserRole, words)
+        if self.list.currentRow() >= 0:
+            self.list.currentItem().setData(Qt.ItemDataRole.UserRole, words)
 
     def _remove(self) -> None:
         self.list.takeItem(self.list.currentRow())

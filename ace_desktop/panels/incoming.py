@@ -90,7 +90,10 @@ def eight_bits(picture: Picture) -> NDArray[np.uint8]:
 
     from mlx_model.conditioning.colour import as_depth
 
-    return picture.pixels if picture.pixels.dtype == np.uint8 else as_depth(picture.pixels, np.dtype(np.uint8))
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    return as_depth(pixels.astype(np.uint16, copy=False), np.dtype(np.uint8))
 
 
 def _srgb() -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -39,8 +40,8 @@ class Inspector(QWidget):
 
     def show_sections(self, contents: Sequence[tuple[str, QWidget]]) -> None:
         """Show other contents under their titles; the last one that is open gets the room that is left."""
-        before = self._area.takeWidget()
-        if before is not None:
+        if self.sections:
+            before = self._area.takeWidget()
             before.hide()
             before.deleteLater()
         self.sections = {}
@@ -54,7 +55,7 @@ class Inspector(QWidget):
                 column.addWidget(hairline(holder))
             section = Section(title, content, holder)
             section.set_open(title not in self._kept.value.collapsed)
-            section.folded.connect(lambda folded, title=title: self._fold(title, folded))
+            section.folded.connect(partial(self._fold, title))
             self.sections[title] = section
             column.addWidget(section)
         column.addStretch(0)
@@ -82,7 +83,7 @@ class Inspector(QWidget):
 
     def _stretch(self) -> None:
         holder = self._area.widget()
-        column = holder.layout() if holder is not None else None
+        column = None if holder is None else holder.layout()  # pyright: ignore[reportUnnecessaryComparison]
         if not isinstance(column, QVBoxLayout) or not self.sections:
             return
         last = list(self.sections.values())[-1]

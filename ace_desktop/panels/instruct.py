@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -45,6 +45,8 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 )
 """Actions that help with a problem, by its field; those that the window does not have are left out."""
 
+DURING_STROKES_MS = 150
+"""While a tool is at work the panel follows after so long."""
 _UNDER_WORDS = ("instruction",)
 _UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
@@ -86,6 +88,8 @@ class InstructPanel(QWidget):
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.details = EditDetails(self)
+        self._later = QTimer(self, singleShot=True, interval=DURING_STROKES_MS)
+        self._later.timeout.connect(self.refresh)
         self._lay_out()
         self._connect()
         self.retranslate()
@@ -106,16 +110,16 @@ class InstructPanel(QWidget):
 
     def _connect(self) -> None:
         editing = self.editing
-        editing.changed.connect(self.refresh)
+        editing.changed.connect(self._follow)
         editing.jobs_changed.connect(self._show_jobs)
         self._models.changed.connect(self.refresh)
-        self.words.edited.connect(lambda words: self._change(instruction=words))
-        self.chip.chosen.connect(lambda task: self._change(task=task))
+        self.words.edited.connect(self._setter("instruction"))
+        self.chip.chosen.connect(self._setter("task"))
         self.ideas.chosen.connect(self.fill_in)
-        self.run_row.variations_changed.connect(lambda number: self._change(variations=number))
+        self.run_row.variations_changed.connect(self._setter("variations"))
         self.run_row.cancelled.connect(editing.cancel)
         self.more.clicked.connect(lambda: self.show_more(not self.more_shown))
-        self.details.changed.connect(lambda values: self._change(**values))
+        self.details.changed.connect(self._take)
         self.details.models_wanted.connect(self.models_wanted)
         for note in (self.words_note, self.chip_note, self.run_note):
             note.asked.connect(self.asked)
@@ -137,6 +141,12 @@ class InstructPanel(QWidget):
     def _change(self, **values: Any) -> None:
         self.editing.change(**values)
 
+    def _setter(self, field: str) -> Callable[[Any], None]:
+        return lambda value: self._change(**{field: value})
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        self._change(**values)
+
     @property
     def more_shown(self) -> bool:
         """Whether what stands under "More" is shown."""
@@ -153,6 +163,15 @@ class InstructPanel(QWidget):
         self.details.setVisible(self.more_shown)
 
     # What it shows
+
+    def _follow(self) -> None:
+        """Show what has changed: at once, but not at every move of a stroke, which must not wait for it."""
+        session = self.editing.session
+        if session.state is session.history.state:
+            self._later.stop()
+            self.refresh()
+        elif not self._later.isActive():
+            self._later.start()
 
     def refresh(self) -> None:
         """Show the settings and what stands in the way, as they are now."""

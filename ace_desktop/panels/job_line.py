@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from .. import job_words
 from ..background import Background
@@ -24,6 +24,14 @@ _STEPS = 1000
 _TROUBLED = frozenset({"failed", "interrupted"})
 
 
+class _Words(QToolButton):
+    """Words that are cut off where they have no room, so that they never keep the window from being narrow."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Ask for some letters' room."""
+        return QSize(64, 18)
+
+
 class JobLine(QWidget):
     """20 px high; hidden while no job runs, waits or needs the user."""
 
@@ -31,9 +39,10 @@ class JobLine(QWidget):
         super().__init__(parent)
         self._engine, self._background = engine, background
         self.setFixedHeight(20)
-        self.words = QToolButton(self)
+        self.words = _Words(self)
         self.words.setObjectName("job")
         self.words.setFixedHeight(18)
+        self.words.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.words.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.words.clicked.connect(self.open_list)
         self.bar = QProgressBar(self)

@@ -14,7 +14,6 @@ from PySide6.QtCore import (
     QPoint,
     QRect,
     Qt,
-    QUrl,
     Signal,
 )
 from PySide6.QtGui import QAction, QDrag, QKeyEvent, QPainter, QPalette
@@ -58,16 +57,18 @@ class LayerView(QTreeView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
-        self.files: Callable[[QMimeData], None] | None = None
+        self.with_files: Callable[[QMimeData], QMimeData] | None = None
 
     def startDrag(self, supportedActions: Qt.DropAction) -> None:  # noqa: N802, N803
         """Drag layers; other programs get a PNG file."""
-        data = self.model().mimeData(self.selectedIndexes())
-        if self.files is not None:
-            self.files(data)
         drag = QDrag(self)
-        drag.setMimeData(data)
+        drag.setMimeData(self.drag_data())
         drag.exec(supportedActions, Qt.DropAction.MoveAction)
+
+    def drag_data(self) -> QMimeData:
+        """Make what a drag of the chosen layers carries."""
+        data = self.model().mimeData(self.selectedIndexes())
+        return data if self.with_files is None else self.with_files(data)
 
     def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
         """Draw the triangle of a group."""
@@ -168,15 +169,9 @@ class LayersPanel(QWidget):
         """Mark the layers whose request was made of something that has changed since."""
         self.model.show_stale(stale)
 
-    def carry_files(self, make: Callable[[list[str]], QUrl | None]) -> None:
-        """Let drags carry a file for other programs, which is made when one begins."""
-
-        def files(data: QMimeData) -> None:
-            url = make(self.selected())
-            if url is not None:
-                data.setUrls([url])
-
-        self.view.files = files
+    def carry_files(self, add: Callable[[QMimeData, list[str]], QMimeData]) -> None:
+        """Let drags carry a file for other programs: `add` puts it to the data of the layers with these ids."""
+        self.view.with_files = lambda data: add(data, self.selected())
 
     def _make_thumbnail(self, key: str, plane: Plane, rect: Rect) -> None:
         self._background.run(

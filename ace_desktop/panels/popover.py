@@ -18,6 +18,7 @@ class Popover(QFrame):
         self.setObjectName("popover")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._over = window
         self._before: QWidget | None = window.focusWidget()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(8, 8, 8, 8)
@@ -41,13 +42,13 @@ class Popover(QFrame):
     def fit_above(self, anchor: QWidget, part: QRect | None = None) -> None:
         """Have the size of what it holds now, and the place that goes with it."""
         self.adjustSize()
-        corner = anchor.mapTo(self.parentWidget(), (part or anchor.rect()).topLeft())
+        corner = anchor.mapTo(self._over, (part or anchor.rect()).topLeft())
         place = QRect(QPoint(0, 0), self.size())
         place.moveBottomLeft(corner - QPoint(0, _EDGE))
         self.setGeometry(self._within(place))
 
     def _within(self, place: QRect) -> QRect:
-        room = self.parentWidget().rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+        room = self._over.rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
         place.moveLeft(max(min(place.left(), room.right() - place.width()), room.left()))
         place.moveTop(max(min(place.top(), room.bottom() - place.height()), room.top()))
         return place
@@ -64,7 +65,7 @@ class Popover(QFrame):
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
             if isinstance(watched, QWidget) and watched.window() is self.window() and not self._holds(watched):
                 self.close()
-        elif event.type() == QEvent.Type.Resize and watched is self.parentWidget():
+        elif event.type() == QEvent.Type.Resize and watched is self._over:
             self.close()
         return super().eventFilter(watched, event)
 

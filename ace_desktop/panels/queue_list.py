@@ -97,8 +97,10 @@ class QueueList(QWidget):
         if list(rows) != [status.id for status in jobs]:
             self._rebuild(jobs)
         else:
-            for status in jobs:
+            for place, status in enumerate(jobs):
                 rows[status.id].show_status(status)
+                spoken = rows[status.id].accessibleName()
+                self.list.item(place).setData(Qt.ItemDataRole.AccessibleTextRole, spoken)
         ended = any(status.phase not in ("waiting", "running") for status in jobs)
         self.clear.setVisible(ended)
         self.cancel_all.setVisible(self._engine.busy)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
@@ -14,11 +13,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, Q
 from ..background import Background
 from ..document.references import (
     ROLES,
-    NewReference,
     change_reference,
     move_reference,
-    new_reference,
-    put_reference,
     remove_reference,
 )
 from ..document.state import State
@@ -27,20 +23,13 @@ from ..session import Session
 from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
-from .incoming import SUFFIXES, Incoming, eight_bits, of_file, pictures_of
+from .incoming import SUFFIXES, Incoming, of_file, pictures_of
 from .layer_model import LAYER_MIME
+from .reference_adding import Ready, Source, make_ready, of_incoming, of_layer, of_selection, put_ready
 from .reference_empty import EmptyBoard
 from .reference_model import ROLE_HINTS, ROLE_NAMES, ReferenceModel, thumbnail
 from .reference_row import HEIGHT, ReferenceRow
 from .reference_view import ReferenceView
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mlx_model.request import Picture
-
-    Read = Callable[[], tuple[Picture, NDArray[np.uint8] | None] | None]
 
 _MOST_SHOWN = 4
 """Cards that are seen at once; more are scrolled."""
@@ -124,24 +113,18 @@ class ReferenceBoard(QWidget):
 
     def add_pictures(self, pictures: Sequence[Incoming], row: int | None = None) -> None:
         """Read pictures in the background and add them, before a row or at the end."""
-        for place, incoming in enumerate(pictures):
-            where = None if row is None else row + place
-            self._add(incoming.name, partial(_unmasked, incoming), where)
+        self._add([of_incoming(incoming) for incoming in pictures], row)
 
     def add_layers(self, ids: Sequence[str], row: int | None = None) -> None:
         """Add layers of the document, each as it is seen alone."""
-        from ..document.tree import find
-
         state = self.session.state
-        for place, layer_id in enumerate(ids):
-            where = None if row is None else row + place
-            self._add(find(state, layer_id).name, partial(_layer, state, layer_id), where)
+        self._add([of_layer(state, layer_id) for layer_id in ids], row)
 
     def add_selection(self) -> None:
         """Add what is selected of the picture, its outline as the reference's mask."""
         state = self.session.state
         if state.selection is not None:
-            self._add(tr("Selection"), partial(_selection, state), None)
+            self._add([of_selection(state, tr("Selection"))], None)
 
     def paste(self) -> None:
         """Add the picture on the clipboard."""
@@ -164,25 +147,21 @@ class ReferenceBoard(QWidget):
     def _add_chosen(self, names: list[str]) -> None:
         self.add_files([Path(name) for name in names])
 
-    def _add(self, name: str, read: Read, row: int | None) -> None:
-        """Read and encode a picture in the background, then make it one of the references."""
+    def _add(self, sources: Sequence[Source], row: int | None) -> None:
+        """Read and encode pictures in the background, then put them on the board in one step."""
         session = self.session
 
-        def work() -> NewReference | None:
-            found = read()
-            if found is None:
-                return None
-            picture, mask = found
-            return new_reference(eight_bits(picture), name, picture.profile, mask=mask)
-
-        def done(made: NewReference | None) -> None:
-            if made is None:
+        def done(ready: Ready) -> None:
+            if ready.error is not None:
+                self.failed.emit(ready.error)
+            elif ready.empty:
                 self.said.emit(tr("There is nothing to be seen in it."))
-                return
-            change, chosen = partial(_put, made, row), partial(self.view.choose, made.reference.id)
-            do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
+            if ready.references:
+                change = partial(put_ready, ready, row)
+                chosen = partial(self.view.choose, ready.references[-1].reference.id)
+                do_when_still(session, self._background, "Add reference", change, self.failed.emit, chosen)
 
-        self._background.run(work, done, self.failed.emit, self)
+        self._background.run(lambda: make_ready(sources), done, self.failed.emit, self)
 
     # What is done with the cards
 
@@ -317,25 +296,3 @@ class ReferenceBoard(QWidget):
             self.view.viewport().update()
             self._follow()
         super().changeEvent(event)
-
-
-def _put(made: NewReference, row: int | None, state: State) -> State:
-    after = put_reference(state, made)
-    return after if row is None else move_reference(after, made.reference.id, row)
-
-
-def _unmasked(incoming: Incoming) -> tuple[Picture, None]:
-    return incoming.read(), None
-
-
-def _layer(state: State, layer_id: str) -> tuple[Picture, None] | None:
-    from ..document.placing import layer_picture
-
-    picture = layer_picture(state, layer_id)
-    return None if picture is None else (picture, None)
-
-
-def _selection(state: State) -> tuple[Picture, NDArray[np.uint8]] | None:
-    from ..document.placing import selected_picture
-
-    return selected_picture(state)

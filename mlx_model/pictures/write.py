@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from mlx_model.pictures import png
+from mlx_model.pictures.camera import with_resolution
 from mlx_model.pictures.read import Pixels, is_grey
 from mlx_model.pictures.tiff import encode_tiff
 from mlx_model.places import is_folder, reason
@@ -26,7 +27,6 @@ LONGEST: Final = {"png": 2**20, "tiff": 2**20, "webp": 16383, "jpeg": 65500, "av
 _JPEG_XMP_BYTES: Final = 65502
 _JPEG_QUALITY: Final = 95
 _AVIF_QUALITY: Final = 85
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCHES = 282, 283, 296, 2
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,15 @@ class Metadata:
     """What is written beside the pixels.
 
     ``texts`` are PNG text chunks by keyword; ``xmp`` goes into every kind of file; ``attachments`` are whole PNG
-    files (only a PNG holds them). ``resolution`` is in pixels per inch.
+    files (only a PNG holds them). ``resolution`` is in pixels per inch. ``exif`` is a block that
+    :func:`mlx_model.pictures.camera.camera_data` found.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     xmp: str = ""
     attachments: Sequence[bytes] = ()
     resolution: float | None = None
+    exif: bytes = b""
 
 
 def kind_of(path: Path) -> str:
@@ -103,7 +105,8 @@ def encode_picture(
     if kind == "png":
         return _encode_png(picture, metadata)
     if kind == "tiff":
-        return encode_tiff(_channels(picture), picture.profile, metadata.xmp.encode(), metadata.resolution)
+        xmp = metadata.xmp.encode()
+        return encode_tiff(_channels(picture), picture.profile, xmp, metadata.resolution, metadata.exif)
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -115,11 +118,14 @@ def encode_picture(
     file = io.BytesIO()
     if kind == "jpeg":
         xmp = xmp if len(xmp) < _JPEG_XMP_BYTES else b""
-        held = {"dpi": (min(round(metadata.resolution), 65535),) * 2} if metadata.resolution else {}
+        held: dict[str, Any] = {"exif": metadata.exif} if metadata.exif else {}
+        if metadata.resolution:
+            held["dpi"] = (min(round(metadata.resolution), 65535),) * 2
         quality = _JPEG_QUALITY if quality is None else quality
         image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True, icc_profile=profile, xmp=xmp, **held)
         return file.getvalue()
-    held = {"exif": _resolution_exif(metadata.resolution)} if metadata.resolution else {}
+    exif = with_resolution(metadata.exif, metadata.resolution)
+    held = {"exif": exif} if exif else {}
     if kind == "avif":
         quality = _AVIF_QUALITY if quality is None else quality
         image.save(
@@ -190,18 +196,13 @@ def _encode_png(picture: Picture, metadata: Metadata) -> bytes:
     if metadata.xmp:
         chunks += png.text_chunk("XML:com.adobe.xmp", metadata.xmp)
     chunks += b"".join(png.chunk(ATTACHMENT, whole) for whole in metadata.attachments)
+    if metadata.exif:
+        chunks += png.chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
     if metadata.resolution:
         chunks = png.resolution_chunk(metadata.resolution) + chunks
     if picture.profile:
         chunks = png.profile_chunk(picture.profile) + chunks
     return png.with_chunks(file.tobytes(), chunks)
-
-
-def _resolution_exif(resolution: float) -> Image.Exif:
-    exif = Image.Exif()
-    exif[_X_RESOLUTION] = exif[_Y_RESOLUTION] = round(resolution, 3)
-    exif[_RESOLUTION_UNIT] = _INCHES
-    return exif
 
 
 def _channels(picture: Picture) -> Pixels:

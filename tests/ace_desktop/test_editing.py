@@ -24,7 +24,8 @@ from ace_desktop.document.geometry import Rect
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.references import add_reference, change_reference, references_of
 from ace_desktop.document.result_layers import accept, is_stale, result_of_layer
-from ace_desktop.document.results import Result, ResultStores
+from ace_desktop.document.result_stores import ResultStores
+from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.document.tree import add, find, with_properties
@@ -54,9 +55,15 @@ class Desk:
         self.previews: list[tuple[QImage | None, Any]] = []
         self.compared: list[tuple[QImage | None, Any, Any]] = []
         self.failures: list[Exception] = []
-        self.editing.preview.connect(lambda image, box: self.previews.append((image, box)))
-        self.editing.compared.connect(lambda *shown: self.compared.append(shown))
+        self.editing.preview.connect(self._previewed)
+        self.editing.compared.connect(self._compared)
         self.editing.failed.connect(self.failures.append)
+
+    def _previewed(self, image: QImage | None, box: Any) -> None:
+        self.previews.append((image, box))
+
+    def _compared(self, image: QImage | None, box: Any, wipe: Any) -> None:
+        self.compared.append((image, box, wipe))
 
     @property
     def state(self) -> State:
@@ -235,15 +242,24 @@ def test_one_request_over_several_references_makes_a_set(open_document: Open) ->
     assert one.seed == other.seed
 
 
-def test_other_pictures_make_results_that_do_not_belong_into_the_document(open_document: Open) -> None:
+def test_a_result_of_another_picture_becomes_a_document_of_its_own(open_document: Open) -> None:
     desk = open_document(asking(scene("instruct", masked=False), instruction="make the circle cyan", steps=1))
-    desk.editing.run_on_many([Picture(noise(1, 64, 64) | np.uint8(255))])
+    before, made = desk.state.layers, list[State]()
+    desk.editing.document_made.connect(made.append)
+    other = Picture(noise(1, 200, 64) | np.uint8(255))
+    desk.editing.run_on_many([other])
     [result] = desk.made(1)
     assert result.foreign
+    desk.editing.compare(result.id)
+    assert desk.compared == [(None, None, None)]
     desk.editing.accept(result.id)
     desk.rest()
-    [error] = desk.failures
-    assert "another picture" in str(error)
+    [state] = made
+    assert np.array_equal(compose(replace(state, layers=state.layers[:1])), other.pixels)
+    assert result_of_layer(state.layers[1]) == result.id
+    assert not is_stale(state, state.layers[1].id)
+    assert desk.state.layers == before
+    assert desk.failures == []
 
 
 def test_a_result_for_a_closed_document_is_kept(open_document: Open, qtbot: QtBot) -> None:

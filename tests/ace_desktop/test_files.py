@@ -16,12 +16,15 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.app import begin
 from ace_desktop.commands.file import save
 from ace_desktop.desktop import Desktop, FileOpenEvents
+from ace_desktop.document.compose import compose
 from ace_desktop.document.equality import equal
+from ace_desktop.document.errors import DocumentError
 from ace_desktop.document.opening import open_document
 from ace_desktop.document.tree import with_properties
-from ace_desktop.dragging import layers_as_png
+from ace_desktop.dragging import WithFile, layers_as_png
 from ace_desktop.export_dialog import ExportDialog
 from ace_desktop.main_window import MainWindow
+from ace_desktop.panels.layer_model import LAYER_MIME
 from ace_desktop.session import Session
 from tests.ace_desktop.small_document import small_document
 
@@ -229,6 +232,53 @@ def test_files_that_the_system_asks_for_before_the_window_exists_are_opened(
     finally:
         qapp.removeEventFilter(events)
         events.deleteLater()
+
+
+def test_a_drag_carries_a_file_that_is_written_meanwhile(desktop: Desktop) -> None:
+    window = desktop.show(Session(small_document()))
+    assert window.layers is not None
+    window.layers.view.setCurrentIndex(window.layers.model.index(0, 0))
+    data = window.layers.view.drag_data()
+    assert {LAYER_MIME, "text/uri-list"} <= set(data.formats())
+    assert data.hasUrls()
+    assert bytes(data.data(LAYER_MIME).data()).decode() == window.layers.selected()[0]
+    file = Path(data.urls()[0].toLocalFile())  # waits for it
+    with Image.open(file) as written:
+        assert written.size == (64, 48)
+
+
+def test_a_file_that_cannot_be_written_leaves_the_rest_of_a_drag(desktop: Desktop, qtbot: QtBot) -> None:
+    other = QMimeData()
+    other.setText("layers")
+    said: list[str] = []
+
+    def make() -> QUrl:
+        raise DocumentError("the disk is full; free some room")
+
+    data = WithFile(other, make, desktop.background, lambda error: said.append(str(error)), desktop)
+    assert data.urls() == []
+    assert data.text() == "layers"
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["the disk is full; free some room"]
+
+
+def test_copy_cut_and_paste_by_their_actions(desktop: Desktop, qtbot: QtBot) -> None:
+    window = desktop.show(Session(small_document()))
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    window.view.setFocus()
+    assert window.session is not None
+    before = compose(window.session.state)
+    for action in ("edit.copy", "edit.cut"):
+        window.run(action)
+        assert window.held
+        qtbot.waitUntil(lambda: not window.held)
+        assert window.view.hasFocus()
+    assert window.session.history.labels[0] == ["Cut"]
+    assert not np.array_equal(compose(window.session.state), before)
+    window.run("edit.paste")
+    assert window.session.history.labels[0] == ["Cut", "Paste"]
+    QGuiApplication.clipboard().clear()
 
 
 def test_a_dragged_layer_is_a_png_of_what_it_shows(tmp_path: Path) -> None:

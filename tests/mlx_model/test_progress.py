@@ -82,6 +82,47 @@ def test_this_run_s_steps_count_more_than_earlier_ones() -> None:
     assert first_step.seconds_left == 3 * 3.0 + SECONDS["decode"] + SECONDS["finish"]
 
 
+def test_a_run_that_goes_on_counts_its_own_steps_alone() -> None:
+    """In what is told, in the time left and in the pace that is learnt."""
+    paces: dict[Stage, float] = {}
+    travel(paces, seconds_a_step=1.5)
+    clock, told = Clock(), list[Progress]()
+    for known in ({}, paces):
+        told.clear()
+        journey = Journey(told.append, None, known, lambda: clock.now)
+        journey.plan(WORK, steps=4, done=3)
+        journey.enter("denoise")
+        clock.now += 2.5
+        journey.step(4)
+        assert [(p.step, p.steps) for p in told] == [(3, 4), (4, 4)]
+        assert journey.arrive() == {"load": 0.0, "denoise": 2.5}
+        assert known["denoise"] == 2.5 / (WORK["denoise"] / 4)
+    assert told[0].seconds_left == 1.5 + SECONDS["decode"] + SECONDS["finish"]
+    assert told[1].seconds_left == SECONDS["decode"] + SECONDS["finish"]
+
+
+def test_loading_a_small_part_tells_no_pace() -> None:
+    clock = Clock()
+    for share, learnt in ((0.1, False), (0.9, True)):
+        paces: dict[Stage, float] = {}
+        journey = Journey(None, None, paces, lambda: clock.now)
+        journey.plan({**WORK, "load": share}, steps=4)
+        clock.now += 1.8
+        journey.arrive()
+        assert paces == (pytest.approx({"load": 1.8 / share}) if learnt else {})
+
+
+def test_notes_go_with_all_progress_after_them_and_are_told_once() -> None:
+    told: list[Progress] = []
+    journey = Journey(told.append, None, {})
+    journey.enter("load")
+    for note in ("first", "second", "first"):
+        journey.note(note)
+        journey.enter("text")
+    assert [p.notes for p in told] == [(), ("first",), ("first", "second"), ("first", "second")]
+    assert journey.notes == ("first", "second")
+
+
 def test_time_of_a_stage_that_is_returned_to_adds_up() -> None:
     clock = Clock()
     journey = Journey(None, None, {}, lambda: clock.now)

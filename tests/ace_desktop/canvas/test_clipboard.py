@@ -30,10 +30,17 @@ def document(depth: int = 8) -> State:
     )
 
 
+def put(taken: clipboard.Taken) -> bool:
+    """Put what was taken on the clipboard; tell whether there was something."""
+    if taken.clip is not None:
+        clipboard.put(taken.clip, taken.image)
+    return taken.clip is not None
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_copied_and_pasted_pixels_are_the_same_in_the_same_place(depth: int) -> None:
     session = Session(document(depth))
-    assert clipboard.copy(session)
+    assert put(clipboard.copy(session.state))
     assert clipboard.paste(session, "Pasted")
     pasted = session.state.layers[-1]
     assert isinstance(pasted, RasterLayer)
@@ -49,7 +56,9 @@ def test_copied_and_pasted_pixels_are_the_same_in_the_same_place(depth: int) -> 
 def test_cut_leaves_a_hole_that_pasting_fills() -> None:
     session = Session(document())
     before = compose(session.state)
-    assert clipboard.cut(session)
+    taken = clipboard.cut(session.state)
+    assert put(taken)
+    session.do("Cut", taken.after)
     assert not compose(session.state, Rect(20, 10, 30, 20)).any()
     clipboard.paste(session, "Pasted")
     assert np.array_equal(compose(session.state), before)
@@ -60,7 +69,7 @@ def test_copy_merged_takes_all_layers() -> None:
     below = RasterLayer(pixels=plain((1, 2, 3, 255), Rect(0, 0, 100, 80)), name="below")
     state = document()
     session = Session(replace(state, layers=(below, *state.layers)))
-    clipboard.copy_merged(session)
+    put(clipboard.copy_merged(session.state))
     found = clipboard.held()
     assert found is not None
     assert np.array_equal(found[0].pixels, compose(session.state, Rect(20, 10, 30, 20)))
@@ -81,7 +90,7 @@ def test_a_picture_of_another_program_is_pasted_in_the_middle_of_what_is_seen() 
 
 
 def test_what_lay_outside_another_document_is_pasted_inside() -> None:
-    clipboard.copy(Session(document()))
+    put(clipboard.copy(document()))
     small = Session(State(width=15, height=15))
     clipboard.paste(small, "Pasted")
     assert compose(small.state)[..., 3].any()
@@ -93,5 +102,7 @@ def test_with_no_picture_nothing_happens() -> None:
     before = session.state
     assert not clipboard.paste(session, "Pasted")
     assert clipboard.new_state("Pasted") is None
-    assert not clipboard.copy(Session(State(width=5, height=5)))
+    assert not put(clipboard.copy(State(width=5, height=5)))
+    nothing = clipboard.cut(replace(document(), selection=plain((255,), Rect(90, 70, 5, 5))))
+    assert not put(nothing)
     assert session.state is before

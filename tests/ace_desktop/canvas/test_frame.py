@@ -29,9 +29,12 @@ class Framed:
         self.hand = hand
         self.frame = hand.view.frame
         self.settled: list[object] = []
-        self.frame.dragged.connect(lambda rect: self.frame.show(Seen(rect, "Seen at 0.8×", True), FRAME))
+        self.frame.dragged.connect(self._follow)
         self.frame.settled.connect(self.settled.append)
         self.frame.show(Seen(BOX, "Seen at 1×"), FRAME)
+
+    def _follow(self, rect: Rect) -> None:
+        self.frame.show(Seen(rect, "Seen at 0.8×", chosen=True), FRAME)
 
 
 @pytest.fixture
@@ -155,8 +158,12 @@ def test_a_comparison_shows_right_of_its_line_which_can_be_dragged(framed: Frame
     assert view.whole_grab().toImage().pixelColor(framed.hand.at(180, 150)).name() == QColor(*BLUE).name()
 
 
+def within(x: int, y: int, width: int, height: int) -> Rect:
+    return Rect(x, y, min(width, 200 - x), min(height, 160 - y))
+
+
 boxes = st.builds(
-    lambda x, y, w, h: Rect(x, y, min(w, 200 - x), min(h, 160 - y)),
+    within,
     st.integers(0, 180), st.integers(0, 140), st.integers(16, 200), st.integers(16, 160),
 )  # fmt: skip
 ways = st.floats(-500, 500)

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from ace_desktop.document.errors import DocumentError
+from ace_desktop.document.export import Export, export_picture
 from ace_desktop.document.opening import open_document
 from ace_desktop.document.openraster_write import write_openraster
+from ace_desktop.document.pictures import avif_bits, picture_document
 from ace_desktop.document.plane import Pixels
 from ace_desktop.document.psd_write import write_psd
 from ace_desktop.document.state import RasterLayer, State
@@ -132,3 +135,35 @@ def test_the_state_of_a_document_needs_no_decoders() -> None:
     code = "import sys, ace_desktop.document.state; print({'cv2', 'PIL', 'psd_tools'} & sys.modules.keys())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"
+
+
+def test_what_the_camera_wrote_goes_through_a_project_into_exports_unless_unwanted(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[272], exif[274] = "Camera", 6
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
+    state = picture_document(tmp_path / "a.jpg")
+    assert (state.width, state.height) == (10, 20)
+    write_openraster(tmp_path / "a.ora", state)
+    again = open_document(tmp_path / "a.ora")
+    for wanted in (True, False):
+        export_picture(tmp_path / "b.jpg", again, Export("jpeg", camera_data=wanted))
+        with Image.open(tmp_path / "b.jpg") as image:
+            assert image.size == (10, 20)
+            assert image.getexif().get(272) == ("Camera" if wanted else None)
+            assert image.getexif().get(274) is None
+
+
+def test_an_avif_of_more_bits_opens_with_a_sentence_that_says_what_is_lost(tmp_path: Path) -> None:
+    file = tmp_path / "a.avif"
+    written, data = cv2.imencode(".avif", np.full((16, 16, 3), 40000, np.uint16), [cv2.IMWRITE_AVIF_DEPTH, 10])
+    assert written
+    file.write_bytes(data.tobytes())
+    said: list[str] = []
+    assert open_document(file, said.append).width == 16
+    assert said == ["a.avif has 10 bits a colour, of which 8 are read; convert it to TIFF or PNG to keep all"]
+    file.write_bytes(encode_picture("avif", Picture(noise(1, 16, 16))))
+    said.clear()
+    open_document(file, said.append)
+    assert said == []
+    assert avif_bits(data.tobytes().replace(b"av1C", b"free")) == 8
+    assert avif_bits(b"\0\0\0\x1cftypavif") == 8

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.below import below, digest_of
-from ace_desktop.document.canvas_size import crop, image_size
+from ace_desktop.document.canvas_size import crop, flip_document, image_size
 from ace_desktop.document.compose import compose, compose_layers
 from ace_desktop.document.edit import mask_box
 from ace_desktop.document.errors import DocumentError
@@ -26,6 +26,7 @@ from ace_desktop.document.result_layers import (
     accept,
     accept_again,
     is_stale,
+    mask_of_layer,
     request_of_layer,
     rerun,
     result_of_layer,
@@ -295,6 +296,24 @@ def test_a_stale_layer_is_run_again_on_what_lies_below_it_now(
     assert not is_stale(after, layer_id)
     with pytest.raises(ValueError):
         rerun(state, photo)
+
+
+def test_a_layer_that_was_mirrored_or_resized_has_its_own_mask_and_one_that_moved_the_edits(
+    painted: Callable[..., tuple[Result, Picture]],
+) -> None:
+    state = scene()
+    state = accept(state, *painted(state))
+    layer_id, made_with = state.active or "", square(MASK)
+    mask, moved_only = mask_of_layer(crop(state, Rect(3, 2, 120, 120)), layer_id, made_with)
+    assert moved_only
+    assert mask.equals(square(MASK.moved(-3, -2)))
+    mirrored = flip_document(state, "horizontal")
+    mask, moved_only = mask_of_layer(mirrored, layer_id, made_with)
+    assert not moved_only
+    assert mask.content() == Rect(128 - MASK.right, MASK.y, MASK.width, MASK.height)
+    mask, moved_only = mask_of_layer(image_size(state, 256, 256), layer_id, made_with)
+    assert not moved_only
+    assert mask.content() in Rect(58, 58, 44, 36)
 
 
 def test_other_layers_have_no_request_and_damaged_notes_are_none() -> None:

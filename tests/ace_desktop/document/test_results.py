@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,32 +22,22 @@ from ace_desktop.document.openraster_write import write_openraster
 from ace_desktop.document.projects import open_project, save_project
 from ace_desktop.document.references import add_reference
 from ace_desktop.document.result_files import Result, from_json, to_json
-from ace_desktop.document.results import ResultStore, ResultStores
-from ace_desktop.document.snapshot import Snapshot, snapshot
+from ace_desktop.document.result_stores import ResultStores
+from ace_desktop.document.results import ResultStore
+from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import State
 from mlx_model.editor import Editor
 from mlx_model.pictures.read import read_bytes
 from mlx_model.pictures.recipe import find_recipe
-from mlx_model.request import EditRequest, EditResult, Picture, digest
+from mlx_model.request import digest
 from mlx_model.weights.config import ModelConfig
+from tests.ace_desktop.document import made_up_results
 from tests.ace_desktop.document.conftest import POCKET
 from tests.ace_desktop.document.drawings import noise
+from tests.ace_desktop.document.made_up_results import made_up
 from tests.ace_desktop.document.scenes import PROJECT, SAMPLES, scene
 
-
-def made_up(words: str = "a red star", seed: int = 1, parents: tuple[str, ...] = ()) -> tuple[EditResult, Snapshot]:
-    """Give a small result that no model made, and what it was asked of."""
-    before, mask = Picture(noise(seed, 40, 30)), Picture(np.full((30, 40, 4), 255, np.uint8))
-    patch = noise(seed + 100, 40, 30)
-    patch[:5] = 0
-    asked = EditRequest(words, picture=digest(before), mask=digest(mask), seed=seed, task="repaint")
-    result = EditResult(
-        picture=Picture(patch), patch=Picture(patch), request=replace(asked, steps=8, guidance=1.0), model="pocket",
-        seen_box=(4, 2, 30, 25), seen_size=(32, 32), canvas_size=(32, 32), timings={"denoise": 1.5, "decode": 0.5},
-        versions={"ace": "1"}, warnings=("a warning",),
-    )  # fmt: skip
-    pictures = {digest(before): before, digest(mask): mask}
-    return result, Snapshot((asked,), pictures, "repaint", "pocket", words, "", "b" * 32, parents)
+ROOT = Path(__file__).parents[3]
 
 
 def filled(folder: Path, count: int = 3) -> tuple[ResultStore, list[Result]]:
@@ -279,16 +273,58 @@ def test_a_photograph_that_is_opened_again_has_its_results_again(tmp_path: Path)
     assert None not in ids
 
 
+def test_results_that_no_file_leads_to_go_after_a_month_and_others_never(tmp_path: Path) -> None:
+    stores = ResultStores(tmp_path / "results")
+    saved, closed, young = ("a" * 32, "b" * 32, "c" * 32)
+    stores.claim(saved)
+    for name in (saved, closed, young):
+        stores.of(name).add(*made_up())
+        if name != young:
+            for path in (tmp_path / "results" / name).glob("*"):
+                os.utime(path, (0, 0))
+    stores.sweep()
+    assert len(list((tmp_path / "results").iterdir())) == 3  # they are in use
+    ResultStores(tmp_path / "results").sweep()
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {saved, young}
+
+
 def test_undo_states_and_the_journal_hold_no_result(tmp_path: Path) -> None:
-    """What an accepted result costs a document is its layer, however many results there are."""
+    """However many there are, the journal of the opened project is as large as without any."""
     here = ResultStores(tmp_path / "here")
-    state, store, results = project(here, 10)
+    state, store, _ = project(here, 10)
     save_project(tmp_path / "a.ora", state, here)
     document = open_project(tmp_path / "a.ora", ResultStores(tmp_path / "there"))
-    assert document.attachments == {}
-    journal = Journal(tmp_path / "journals", "a")
-    assert journal.write(document)
+    sizes = [_journal_bytes(tmp_path / "journals", one) for one in (document, state)]
+    assert abs(sizes[0] - sizes[1]) < 100
+    assert store.bytes_used > 10_000
+
+
+def _journal_bytes(folder: Path, state: State) -> int:
+    journal = Journal(folder, "a")
+    assert journal.write(state)
     size = sum(path.stat().st_size for path in journal.place.iterdir())
     journal.close()
-    assert store.bytes_used > size / 2
-    assert len(results) == 10
+    return size
+
+
+def test_killed_at_any_moment_every_result_that_was_kept_is_whole(tmp_path: Path) -> None:
+    """Five processes that add and mark results are killed; nothing is damaged, and what was kept is there."""
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        process = subprocess.Popen([sys.executable, "-m", made_up_results.__name__, str(folder)], cwd=ROOT)
+        log = folder / "log"
+        while not (log.exists() and log.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(0.03 * number)
+        process.kill()
+        process.wait()
+        store = opened(folder / "store")
+        assert store.troubles == ()
+        kept = dict(line.split() for line in log.read_text().splitlines())
+        assert kept.keys() <= {result.id for result in store.all()}
+        for result in store.all():
+            assert np.array_equal(
+                store.patch(result.id).pixels, made_up(seed=result.seed)[0].patch.pixels[2:27, 4:34]
+            )

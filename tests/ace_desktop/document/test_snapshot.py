@@ -182,6 +182,8 @@ def test_a_document_that_is_ready_has_no_problems(config: ModelConfig) -> None:
 def test_everything_that_is_missing_is_said_at_once(config: ModelConfig) -> None:
     blank = asking(scene(masked=False, words=""), task="reference")
     assert fields(blank, config) == {"instruction": True, "mask": True, "references": True}
+    mask = next(problem for problem in problems(blank, config) if problem.field == "mask")
+    assert "where the reference should go" in mask.sentence
     nothing = State(width=64, height=64, settings=blank.settings)
     assert fields(asking(nothing, task="repaint"), config) == {"picture": True, "instruction": True, "mask": True}
     assert fields(blank, None)["model"] is True

@@ -85,6 +85,14 @@ def test_a_living_programs_jobs_are_left_alone_and_a_killed_ones_are_taken(tmp_p
     assert (living.place / "lock").exists()
 
 
+def test_a_failed_job_still_says_why(tmp_path: Path) -> None:
+    first = KeptJobs(tmp_path)
+    first.write(status(Phase.failed, sentence="No memory.", details="a traceback"))
+    first.close()
+    (after,) = KeptJobs(tmp_path).take_over()
+    assert (after.phase, after.sentence, after.details) == (Phase.failed, "No memory.", "a traceback")
+
+
 @pytest.mark.parametrize("phase", [Phase.done, Phase.cancelled])
 def test_what_nobody_waits_for_does_not_come_back(tmp_path: Path, phase: Phase) -> None:
     first = KeptJobs(tmp_path)

@@ -105,9 +105,13 @@ def test_variations_are_counted_by_keys_within_their_limits(qtbot: QtBot) -> Non
 def test_adapters_are_added_weighed_and_taken_away(qtbot: QtBot) -> None:
     rows = AdapterRows()
     qtbot.addWidget(rows)
-    rows.changed.connect(lambda chosen: rows.show_adapters(chosen, ("subject", "portrait")))
     told: list[object] = []
-    rows.changed.connect(told.append)
+
+    def follow(chosen: tuple[tuple[str, float], ...]) -> None:
+        told.append(chosen)
+        rows.show_adapters(chosen, ("subject", "portrait"))
+
+    rows.changed.connect(follow)
     rows.show_adapters((), ("subject", "portrait"))
     rows.menu.aboutToShow.emit()
     rows.menu.actions()[0].trigger()

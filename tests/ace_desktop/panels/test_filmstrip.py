@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import QModelIndex, QPointF, Qt
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.document.errors import DocumentError
+from ace_desktop.document.plane import Plane
 from ace_desktop.document.result_layers import result_of_layer
 from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
@@ -35,7 +36,7 @@ from ace_desktop.places import resources
 from ace_desktop.session import Session
 from mlx_model.pictures.read import read_picture
 from mlx_model.pictures.recipe import find_recipe
-from mlx_model.request import EditResult, Picture
+from mlx_model.request import EditResult, Picture, RequestError
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.document.scenes import scene
 
@@ -186,9 +187,9 @@ def test_what_the_pointer_rests_on_is_shown_until_it_leaves(made: Strip, qtbot: 
     viewport = made.strip.view.viewport()
     qtbot.mouseMove(viewport, made.strip.view.visualRect(made.index("a blue ring")).center())
     ring = COLOURS["a blue ring"]
-    qtbot.waitUntil(lambda: made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == ring, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: _rgb(made.shown[-1][0].pixelColor(64, 64)) == ring, timeout=PATIENCE_MS)
     made.strip.view.rested.emit("")
-    assert made.shown[-1][0].pixelColor(64, 64).getRgb()[:3] == COLOURS["a red star"]
+    assert _rgb(made.shown[-1][0].pixelColor(64, 64)) == COLOURS["a red star"]
 
 
 def test_the_wipe_is_drawn_dragged_and_moved_by_keys(made: Strip) -> None:
@@ -312,15 +313,31 @@ def test_a_dragged_result_is_a_png_with_its_recipe(made: Strip, qtbot: QtBot) ->
     assert read_picture(paths[0]).pixels[64, 64].tolist() == [*COLOURS["a red star"], 255]
     made.strip.files.prepare(star, lambda error: pytest.fail(str(error)), paths.append)
     assert paths[0] == paths[1], "it is written once"
-    assert file_data(paths[0]).urls()[0].toLocalFile() == str(paths[0])
-    assert file_name(replace(star, asked=replace(star.asked, instruction='a/b: "c"?'))) == "a b c"
+    data = file_data(paths[0], star.id)
+    assert data.urls()[0].toLocalFile() == str(paths[0])
+    view = made.window.view
+    middle = view.rect().center()
+    for kind in (QDragEnterEvent, QDropEvent):
+        at = middle if kind is QDragEnterEvent else QPointF(middle)
+        dragged = kind(at, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # pyright: ignore[reportArgumentType]
+        QApplication.sendEvent(view, dragged)
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
+    made.settle()
+    assert file_name(replace(star, asked=replace(star.asked, instruction='a/b: "c"?')), True) == "a b c"
+    made.desktop.kept.change(export_recipe=False)
+    made.strip.files.prepare(star, lambda error: pytest.fail(str(error)), paths.append)
+    qtbot.waitUntil(lambda: len(paths) == 3, timeout=PATIENCE_MS)
+    assert paths[2].name == "result.png"
+    with pytest.raises(RequestError):
+        find_recipe(paths[2].read_bytes(), "stripped")
+    assert b"star" not in paths[2].read_bytes(), "no words leave the program where they should not"
     made.strip._drag(star.id)  # pyright: ignore[reportPrivateUsage] no hand holds it: nothing is dragged
 
 
 def test_a_file_that_cannot_be_written_is_said(made: Strip, tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(DocumentError, match="could not be saved"):
-        write_result(made.editing.results, made.result("a red star"), tmp_path / "taken" / "x.png")
+        write_result(made.editing.results, made.result("a red star"), tmp_path / "taken" / "x.png", True)
 
 
 def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
@@ -340,6 +357,8 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     made.settle()
     assert not any(isinstance(item, Pending) for item in made.strip.model.items)
     assert any(pending.preview is not None and 0 < pending.share < 1 for pending in seen)
+    last = [pending for pending in seen if pending.progress is not None and pending.progress.stage == "decode"]
+    assert all(pending.preview is not None for pending in last), "the last preview stays"
     made.strip.accept(made.strip.model.items[0].id)
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
@@ -358,4 +377,42 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     qtbot.mouseClick(layers.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert asked == [above]
     qtbot.waitUntil(lambda: len(made.editing.results.all()) == 3 and not desktop.engine.busy, timeout=PATIENCE_MS)
+    made.settle()
+
+
+def test_a_new_result_takes_the_place_of_its_preview_until_the_person_goes_on(desktop: Desktop, qtbot: QtBot) -> None:
+    made = Strip(desktop, qtbot, ("a green heart",))
+    assert made.strip.view.chosen == "", "what was there before is not shown by itself"
+    made.editing.change(steps=2)
+    made.editing.run()
+    qtbot.waitUntil(lambda: bool(made.strip.view.chosen), timeout=PATIENCE_MS)
+    made.settle()
+    assert made.strip.chosen == made.editing.results.all()[0]
+    qtbot.waitUntil(lambda: made.shown[-1][0] is not None, timeout=PATIENCE_MS)
+    made.editing.change(instruction="something else")
+    assert made.strip.view.chosen, "words do not change what is seen"
+    made.editing.session.do("Clear mask", replace(made.state, edit_mask=Plane(1)))
+    assert made.strip.view.chosen == ""
+    assert made.shown[-1][0] is None
+    qtbot.waitUntil(lambda: not desktop.engine.working, timeout=PATIENCE_MS)
+
+
+def test_the_menu_does_what_the_strip_does(made: Strip, qtbot: QtBot) -> None:
+    window = made.window
+    window.refresh()
+    assert window.reason("result.accept") == "Choose a result in the strip first."
+    for words in ("a blue ring", "a green heart"):
+        window.run("result.next")
+        assert made.strip.chosen is not None
+        assert made.strip.chosen.words == words
+    window.run("result.previous")
+    window.run("result.star")
+    window.refresh()
+    assert made.result("a blue ring").starred
+    assert window.actions_by_id["result.star"].isChecked()
+    window.run("result.wipe")
+    window.refresh()
+    assert window.actions_by_id["result.wipe"].isChecked()
+    window.run("result.accept")
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
