@@ -81,7 +81,7 @@ def palette(colours: Colours) -> QPalette:
         (roles.Window, colours.window), (roles.WindowText, colours.text), (roles.Base, colours.panel),
         (roles.AlternateBase, colours.window), (roles.Text, colours.text), (roles.Button, colours.field),
         (roles.ButtonText, colours.text), (roles.BrightText, colours.on_accent), (roles.Highlight, colours.accent),
-        (roles.Accent, colours.accent), (roles.HighlightedText, colours.on_accent), (roles.Link, colours.accent),
+        (roles.Accent, colours.accent), (roles.HighlightedText, colours.on_accent), (roles.Link, colours.link),
         (roles.ToolTipBase, colours.panel), (roles.ToolTipText, colours.text), (roles.PlaceholderText, colours.faint),
         (roles.Light, colours.line), (roles.Midlight, colours.hover), (roles.Mid, colours.line),
         (roles.Dark, colours.surround), (roles.Shadow, colours.surround),

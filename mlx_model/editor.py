@@ -41,7 +41,6 @@ from mlx_model.request import (
 from mlx_model.runtime import COMPUTE_TYPE, DTYPES, ON_GPU, mx
 from mlx_model.sampling.denoise import denoise, noise
 from mlx_model.sampling.preview import preview, without_fill
-from mlx_model.sampling.schedule import sigmas
 from mlx_model.tasks import Recipe
 from mlx_model.text_store import TextStore
 from mlx_model.weights.config import ModelConfig
@@ -282,13 +281,13 @@ class Editor:
         """Make sure that it can be carried out, and say what lies ahead."""
         fit = settled.check(self._limit)
         if resume is not None:
-            require_same_run(resume, settled.settled, self._digest(settled.recipe), self._latent_shape(settled))
+            require_same_run(resume, settled.settled, self._digest(settled.recipe), settled.latent_shape)
         journey.note(*fit.released.values())
         memory.require_room(fit, self._limit)
         kept: dict[Stage, bool] = {
             "text": settled.recipe.instruction in self._texts,
             "encode": shown(settled.settled) in self._conditions,
-            "modulation": self._key(settled) in self._modulations,
+            "modulation": settled.modulation_key in self._modulations,
         }
         ahead = stage_work(settled.work, self.model, [stage for stage, known in kept.items() if known])
         ahead["load"] = self._parts.share_to_load(settled.weights, text=not kept["text"])
@@ -360,11 +359,11 @@ class Editor:
         journey, settled = job.journey, job.outline
         journey.enter("load")
         transformer, adapters = self._parts.transformer(settled.recipe.adapters, journey.tick)
-        levels = sigmas(settled.steps, settled.plan.tokens, self.model.sampling.shift)
+        levels = settled.levels
         modulation = self._modulation(job, transformer, adapters, text, levels)
         look = self._look(job)
         journey.enter("denoise")
-        shape = self._latent_shape(settled)
+        shape = settled.latent_shape
         embedded = transformer.embed_text(text.context)
         velocity = stages.velocity_of(transformer, embedded, condition, modulation, shape[1:3], journey.tick)
 
@@ -379,9 +378,8 @@ class Editor:
         resume = job.resume
         start = noise(settled.settled.seed, shape) if resume is None else mx.array(resume.latent)
         latent = denoise(velocity, start, levels, on_step, 0 if resume is None else resume.step)
-        return stages.target_of(latent, canvas), tuple(
-            warning for adapter in adapters for warning in adapter.warnings
-        )
+        warnings = tuple(warning for adapter in adapters for warning in adapter.warnings)
+        return stages.target_of(latent, canvas), warnings
 
     def _look(self, job: _Job) -> Callable[[mx.array], mx.array] | None:
         """Return the decoder for previews where there is one and room for it."""
@@ -426,18 +424,10 @@ class Editor:
                 on_layer=job.journey.tick,
             )
 
-        key = self._key(job.outline)
+        key = job.outline.modulation_key
         if key not in self._modulations and release:
             self._modulations.clear()  # the estimate has room for one schedule
         return _kept(self._modulations, key, _MODULATIONS, compute)
-
-    def _key(self, settled: Outline) -> ModulationKey:
-        levels = sigmas(settled.steps, settled.plan.tokens, self.model.sampling.shift)
-        return ModulationKey(settled.recipe.instruction, settled.guidance, tuple(levels), settled.recipe.adapters)
-
-    def _latent_shape(self, settled: Outline) -> tuple[int, int, int, int]:
-        width, height = settled.work.canvas
-        return 1, height // 8, width // 8, self.model.transformer.out_channels // 4
 
     def _digest(self, recipe: Recipe) -> str:
         """Name the weights that a run's numbers come from: the model's files and the adapters'."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mlx_model import memory, stages
+from mlx_model.networks.modulation import ModulationKey
 from mlx_model.progress import Tick
 from mlx_model.request import Adapter, EditRequest, Estimate, Picture, RequestError
 from mlx_model.runtime import slow_reason
+from mlx_model.sampling.schedule import sigmas
 from mlx_model.tasks import LEAST_TOKENS, Recipe, recipe_for, settled
 from mlx_model.weights.config import ModelConfig
 from mlx_model.work import Pictures, Work
@@ -29,6 +31,22 @@ class Outline:
     config: ModelConfig
     weights: memory.Weights
     work: Work
+
+    @property
+    def levels(self) -> list[float]:
+        """The noise levels of its run."""
+        return sigmas(self.steps, self.plan.tokens, self.config.sampling.shift)
+
+    @property
+    def modulation_key(self) -> ModulationKey:
+        """What the modulation of its schedule depends on."""
+        return ModulationKey(self.recipe.instruction, self.guidance, tuple(self.levels), self.recipe.adapters)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(1, rows, columns, channels) of its canvas."""
+        width, height = self.work.canvas
+        return 1, height // 8, width // 8, self.config.transformer.out_channels // 4
 
     def check(self, limit: int) -> memory.Fit:
         """Return how it fits into ``limit`` bytes, as :func:`mlx_model.memory.check`."""

@@ -230,16 +230,12 @@ class Engine(QObject):
             case HasMade():
                 made = status.made | {event.index}
                 notes = _united(status.notes, event.result.notes)
-                self._forget_step(event.job)
-                self._change(queue.changed(self._queue, event.job, made=made, notes=notes))
+                self._on_disk(lambda kept: kept.forget_step(event.job))  # also one that is being saved
+                self._change(queue.changed(self._queue, event.job, made=made, notes=notes, resume_step=0))
                 self.made.emit(event.job, event.index, event.result)
                 self._put_away(event.job)
             case HasSaved():
-                step = event.checkpoint.step
-                self._on_disk(
-                    lambda kept: kept.save(event.job, event.checkpoint),
-                    lambda _: self._change(queue.changed(self._queue, event.job, resume_step=step)),
-                )
+                self._on_disk(lambda kept: kept.save(event.job, event.checkpoint), lambda _: self._saved_step(event))
             case HasStuck():
                 stuck = event.seconds is not None
                 sentence = tr(STUCK, seconds=round(event.seconds or 0)) if stuck else ""
@@ -261,6 +257,11 @@ class Engine(QObject):
             notes=_united(status.notes, progress.notes),
         )
         self.progressed.emit(status.id, progress)
+
+    def _saved_step(self, event: HasSaved) -> None:
+        status = self.status(event.job)
+        if status is not None and event.index not in status.made:
+            self._change(queue.changed(self._queue, event.job, resume_step=event.checkpoint.step))
 
     def _ended(self, event: HasEnded) -> None:
         before = self.status(event.job)
@@ -357,7 +358,8 @@ class Engine(QObject):
                 raise OSError("there is no folder to keep jobs in")
             return work(self._kept)
 
-        self._disk.run(guarded, done, self._cannot_keep, self)
+        if not self._closed:
+            self._disk.run(guarded, done, self._cannot_keep, self)
 
     def _cannot_keep(self, error: Exception) -> None:
         """Go on without: what is lost is only what a crash would take."""

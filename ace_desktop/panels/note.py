@@ -42,9 +42,9 @@ class Note(QLabel):
     def _write(self) -> None:
         sentence, links = self._said
         colour = self.palette().color(QPalette.ColorRole.Link).name()
-        tags = [f'<a href="{action}" style="color: {colour}; text-decoration: none">{_escaped(text)}</a>'
-                for text, action in links]  # fmt: skip
-        self.setText("&ensp;".join([_escaped(sentence), *tags]))
+        style = f"color: {colour}; text-decoration: none"
+        tags = [f'<a href="{action}" style="{style}">{_unbroken(text)}</a>' for text, action in links]
+        self.setText("<br>".join([_escaped(sentence), *(["&nbsp;&nbsp; &nbsp;".join(tags)] if tags else [])]))
         self.setAccessibleName(sentence)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if links else Qt.FocusPolicy.NoFocus)
 
@@ -53,6 +53,10 @@ class Note(QLabel):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and self._said[1]:
             self._write()
+
+
+def _unbroken(text: str) -> str:
+    return _escaped(text).replace(" ", "&nbsp;")
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from ..background import Background
 from ..commands.file import READABLE
 from ..dialogs import Sheet
+from ..theme import ROW
 from ..translation import tr
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class RunOnMany(Sheet):
             item = QListWidgetItem(name, self.list)
             item.setData(Qt.ItemDataRole.UserRole, key)
             item.setToolTip("" if references else key)
+            item.setSizeHint(QSize(0, ROW - 4))
             item.setCheckState(Qt.CheckState.Unchecked if key in self._unticked else Qt.CheckState.Checked)
         self.list.blockSignals(blocked)
         self.add.setVisible(not references)
@@ -121,6 +123,7 @@ class RunOnMany(Sheet):
             text = f"{text} {empty[self.kind]}"
         self.note.setText(text)
         self.accept_button.setEnabled(bool(chosen))
+        self.accept_button.setDefault(True)  # a button that is disabled hands that on
         self.accept_button.setText(tr("Run {number} edits", number=len(chosen)) if len(chosen) > 1 else tr("Run"))
 
     def _ask_files(self) -> None:

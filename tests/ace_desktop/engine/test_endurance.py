@@ -73,7 +73,7 @@ def test_the_windows_thread_is_never_held_up_while_a_job_runs(engine: Engine, un
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(tick)
-    asked = [job(side=2000, variations=2), job(side=2000)]
+    asked = [job(side=1500), job(side=1500)]
     timer.start(5)
     last = time.perf_counter()
     first, second = (engine.submit(one) for one in asked)

@@ -55,7 +55,7 @@ def test_the_windows_process_loads_neither_mlx_nor_opencv_for_it() -> None:
 
 def test_a_job_gives_each_variation_with_stages_steps_and_previews(engine: Engine, until: Run) -> None:
     heard = Heard(engine)
-    asked = job(variations=2, steps=3)
+    asked = job("a yellow house", variations=2, steps=3)  # words that no other test has encoded
     name = engine.submit(asked)
     assert engine.busy
     until(engine, name, Phase.done)

@@ -145,7 +145,7 @@ def test_a_cancel_of_a_hanging_process_ends_it(engine: Engine, orders: Path, unt
 def test_running_out_of_memory_fails_the_job_and_not_the_next(engine: Engine, orders: Path, until: Run) -> None:
     """The process gets next to no more memory in the middle of an edit, as from a system that is full."""
     orders.write_text("finish starve")
-    name = engine.submit(job(side=1600))
+    name = engine.submit(job(side=1200))
     until(engine, name, Phase.failed)
     sentence = status_of(engine, name).sentence
     assert sentence.startswith("The memory ran out.") or sentence in (MEMORY, faults.ABORTED)
