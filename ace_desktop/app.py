@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from . import self_test
+from .canvas.colours import tag_windows
 from .collector import Collector
 from .desktop import Desktop, FileOpenEvents
 from .installing import begin_with_models, follow_installer
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
     """Run until the last window is closed; with --self-test only try out whether everything works."""
     if self_test.OPTION in arguments[1:]:
         return self_test.main()
+    tag_windows()
     application = QApplication(list(arguments))
     application.setApplicationName(NAME)
     application.setDesktopFileName("ace-desktop")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from .canvas.frame import Seen
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .editing import Editing
 
+DURING_STROKES_MS = 150
+"""While a tool is at work the frame follows after so long: a stroke must not wait for it."""
 FEW_PIXELS = 0.005
 """Scales that differ by less are written as the same."""
 
@@ -33,7 +35,9 @@ class EditOnCanvas(QObject):
         super().__init__(parent)
         self._editing, self._view = editing, view
         self._shown = False
-        editing.changed.connect(self.refresh)
+        self._later = QTimer(self, singleShot=True, interval=DURING_STROKES_MS)
+        self._later.timeout.connect(self.refresh)
+        editing.changed.connect(self._follow)
         editing.preview.connect(self._preview)
         editing.compared.connect(self._compare)
         view.frame.dragged.connect(self._drag)
@@ -43,6 +47,14 @@ class EditOnCanvas(QObject):
         """Show the frame, or do not."""
         self._shown = shown
         self.refresh()
+
+    def _follow(self) -> None:
+        session = self._editing.session
+        if session.state is session.history.state:
+            self._later.stop()
+            self.refresh()
+        elif not self._later.isActive():
+            self._later.start()
 
     def refresh(self) -> None:
         """Show the frame as the settings have it now; one that is being dragged is left alone."""

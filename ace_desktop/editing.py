@@ -97,6 +97,7 @@ class Editing(QObject):
         self._document = project_of(session.state) or new_id()
         self.results: ResultStore = arrivals.stores.of(self._document)
         self._asked: tuple[State, ModelConfig | None, tuple[Problem, ...]] | None = None
+        self._read: tuple[State, str] | None = None
         self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
         self._boxes: dict[str, Box | None] = {}
         self._clips: dict[str, NDArray[np.uint8] | None] = {}
@@ -149,7 +150,10 @@ class Editing(QObject):
     @property
     def task(self) -> str:
         """The task that is set or inferred: a key of TASKS."""
-        return inferred_task(self.session.state)
+        state = self.session.state
+        if self._read is None or self._read[0] is not state:
+            self._read = state, inferred_task(state)
+        return self._read[1]
 
     @property
     def config(self) -> ModelConfig | None:

@@ -15,8 +15,9 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .places import resources
 
@@ -161,14 +162,12 @@ def _library(_folder: Path) -> str:
     """Load what fetching models needs, and what is found by name at run time, which freezers overlook."""
     import ssl
 
-    import gguf  # noqa: F401  # pyright: ignore[reportUnusedImport]
     import httpx2
     import huggingface_hub
     import keyring
 
-    import mlx_model.library.install
-    import mlx_model.library.upkeep  # noqa: F401  # pyright: ignore[reportUnusedImport]
-
+    for name in ("gguf", "mlx_model.library.install", "mlx_model.library.upkeep"):
+        import_module(name)
     with httpx2.Client() as client:
         client.build_request("GET", "https://localhost/")
     roots = ssl.create_default_context().cert_store_stats()["x509_ca"]
@@ -184,7 +183,7 @@ def _edit(folder: Path) -> str:
 
     from mlx_model.library.folders import find_model
     from mlx_model.pictures.read import read_picture
-    from mlx_model.request import EditRequest, digest
+    from mlx_model.request import EditRequest, EditResult, digest
 
     from .engine.engine import Engine
     from .engine.jobs import ENDED, Job
@@ -195,8 +194,12 @@ def _edit(folder: Path) -> str:
     picture, mask = (read_picture(samples / sample[name]) for name in ("picture", "mask"))
     request = EditRequest(sample["instruction"], picture=digest(picture), mask=digest(mask), seed=1, grow=0)
     engine = Engine(folder)
-    made: list[Any] = []
-    engine.made.connect(lambda _job, _index, result: made.append(result))
+    made: list[EditResult] = []
+
+    def keep(_job: str, _index: int, result: EditResult) -> None:
+        made.append(result)
+
+    engine.made.connect(keep)
     try:
         job = engine.submit(Job((request,), {digest(found): found for found in (picture, mask)}, find_model()))
         deadline = time.monotonic() + _PATIENCE

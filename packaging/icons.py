@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QImageWriter, QPainter
 from PySide6.QtSvg import QSvgRenderer
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def png(image: QImage) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"png")).write(image)
     buffer.close()
     return bytes(data.data())
 
@@ -80,11 +80,12 @@ def main() -> int:
     """Write the files."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "icons"
     folder.mkdir(parents=True, exist_ok=True)
-    QGuiApplication.instance() or QGuiApplication([])
+    application = QGuiApplication([])
     for size in SIZES:
         (folder / f"app-{size}.png").write_bytes(png(drawn(size, size)))
     (folder / "app.icns").write_bytes(icns())
     (folder / "sheet.png").write_bytes(png(sheet()))
+    application.quit()
     print(f"{folder}: app.icns and {len(SIZES)} sizes; look at sheet.png")
     return 0
 

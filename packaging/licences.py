@@ -65,7 +65,8 @@ def stated(found: Distribution) -> str:
     told = found.metadata
     classified = [line for line in told.get_all("Classifier") or () if line.startswith("License")]
     classes = "; ".join(line.rpartition(" :: ")[2] for line in classified)
-    return (told.get("License-Expression") or classes or (told.get("License") or "").split("\n")[0]).strip()
+    expression, licence = (next(iter(told.get_all(name) or ()), "") for name in ("License-Expression", "License"))
+    return (expression or classes or licence.split("\n")[0]).strip()
 
 
 def main() -> int:

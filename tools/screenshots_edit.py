@@ -62,6 +62,7 @@ def take_edit(desktop: Desktop, settle: Settle, save: Save) -> None:
     QTest.qWait(300)
     frozen = QLabel()  # the jobs go on while it is saved
     frozen.setPixmap(window.grab())
+    frozen.resize(window.size())
     save(frozen, "jobs")
     for popover in window.findChildren(Popover):
         popover.close()

@@ -16,6 +16,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap, QRegion
 from ..document.geometry import EMPTY, Rect
 from ..document.plane import Plane
 from ..document.state import State
+from .colours import converted, to_window
 from .compositor import LEVELS, LIMIT_BYTES, Pyramid, covering, level_for
 from .overlays import Look, paint_below, paint_grid, tint_table, traced
 from .render import render
@@ -40,7 +41,8 @@ class Display:
         self._stale = QRegion()  # in device pixels, as the next two
         self._blank = QRegion()  # what of that shows nothing of use, and has to be drawn however little is rendered
         self._pace = 0.0  # seconds that drawing a pixel took last
-        self.picture = Pyramid(state.frame, 4, lambda rect: render(self._state.layers, rect))
+        colours = to_window(state.profile)
+        self.picture = Pyramid(state.frame, 4, lambda rect: converted(render(self._state.layers, rect), colours))
         share = LIMIT_BYTES // 8
         self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), share)
         self.selection = Pyramid(state.frame, 1, lambda rect: _grey(self._state.selection, rect), share)
@@ -111,7 +113,7 @@ class Display:
         self._stale, self._blank = QRegion(self._shown.rect()), QRegion(self._shown.rect())
 
     def update(self, state: State, before: State, rects: Sequence[Rect]) -> list[QRect]:
-        """Show another state of the same size, which differs in these rectangles; give what changes in the view."""
+        """Show another state of the same frame and profile, which differs here; give what changes in the view."""
         self._state = state
         if state.layers is not before.layers:
             self.picture.invalidate(rects)

@@ -18,6 +18,7 @@ GRID_FROM = 8.0
 """The zoom from which on every pixel has its lines."""
 CHECK = 8
 """The side of a field of the checkerboard behind transparency, in view pixels."""
+MASK_COLOUR = QColor(255, 45, 45, 115)  # 45 % of red
 ANT = 4
 """The length of an ant, and of the gap between two, in view pixels."""
 

@@ -32,7 +32,7 @@ from ..session import Session
 from ..translation import tr
 from .frame import Frame
 from .marching import MarchingAnts
-from .overlays import look_of, paint_nothing
+from .overlays import MASK_COLOUR, look_of, paint_nothing
 from .pictures_above import Above, PicturesAbove
 from .pointing import Pointing
 from .transform import ViewTransform, fitted, stepped, within_reach
@@ -47,7 +47,6 @@ BUDGET = 0.010
 """Seconds of rendering in a frame; what is not done by then comes in the next, so that the hand never waits."""
 REST_MS = 120
 """Milliseconds after which a gesture that zooms has ended: while it lasts, speed goes before sharpness."""
-MASK_COLOUR = QColor(255, 45, 45, 115)  # 45 % of red
 
 
 class CanvasView(QWidget):
@@ -141,6 +140,7 @@ class CanvasView(QWidget):
         self._tool = tool
         self._pointing.let_go()
         if tool is not None:
+            tool.tint = self._mask_colour
             tool.setParent(self)  # a thread that still holds it must not be the one to delete it
             tool.message.connect(self.message)
             tool.repaint.connect(self.update)
@@ -168,6 +168,8 @@ class CanvasView(QWidget):
     @mask_colour.setter
     def mask_colour(self, colour: QColor) -> None:
         self._mask_colour = QColor(colour)
+        if self._tool is not None:
+            self._tool.tint = self._mask_colour
         self.update()
 
     def set_frame_preview(self, image: QImage | None, rect: Rect = EMPTY) -> None:
@@ -296,7 +298,7 @@ class CanvasView(QWidget):
         if self._tool is not None and self._tool.busy and not self._tool.owns(state):
             self._tool.abandon()
             self._pointing.let_go()
-        if self._display is None or state.frame != before.frame:
+        if self._display is None or (state.frame, state.profile) != (before.frame, before.profile):
             self._new_display(state)
             self._ants.forget()
             if self._fitted:

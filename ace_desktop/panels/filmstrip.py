@@ -17,11 +17,13 @@ from ..document.results import Result
 from ..document.state import State, walk
 from ..translation import tr
 from .recipe_view import RecipeView
-from .result_bar import ResultBar
+from .result_bar import ResultBar, accept_words
 from .result_files import ResultFiles, file_name, write_result
 from .result_model import RESULT_MIME, SIDE, THUMBNAIL, Item, ResultModel, pending_of
+from .result_preview import ResultPreview
 from .result_space import deletable, freed_words
 from .result_view import ResultView
+from .thumbnails import straight_image
 
 if TYPE_CHECKING:
     from ..editing import Editing
@@ -65,6 +67,7 @@ class Filmstrip(QWidget):
         self.view = ResultView(self.model, self)
         self.bar = ResultBar(self)
         self.files = ResultFiles(editing.results, background, with_recipe, self)
+        self.preview = ResultPreview(editing.results, background, self)
         self.nothing = QLabel(self)
         self.nothing.setObjectName("caption")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -183,16 +186,7 @@ class Filmstrip(QWidget):
             self.setVisible(shown)
 
     def _make_thumbnail(self, result_id: str) -> None:
-        from PySide6.QtGui import QImage
-
         store = self._editing.results
-
-        def work() -> QImage:
-            pixels = store.thumbnail(result_id, SIDE)
-            height, width = pixels.shape[:2]
-            opaque = bool((pixels[..., 3] == 255).all())
-            form = QImage.Format.Format_RGBX8888 if opaque else QImage.Format.Format_RGBA8888
-            return QImage(pixels.tobytes(), width, height, width * 4, form).copy()
 
         def failed(error: Exception) -> None:
             if store.get(result_id) is None:  # deleted meanwhile, or damaged and set aside
@@ -200,7 +194,12 @@ class Filmstrip(QWidget):
             else:
                 self.failed.emit(error)
 
-        self._background.run(work, lambda image: self.model.set_thumbnail(result_id, image), failed, self.model)
+        self._background.run(
+            lambda: straight_image(store.thumbnail(result_id, SIDE)),
+            lambda image: self.model.set_thumbnail(result_id, image),
+            failed,
+            self.model,
+        )
 
     # Comparing
 
@@ -222,6 +221,13 @@ class Filmstrip(QWidget):
 
     def _compare(self, result_id: str) -> None:
         """Show a result on the canvas, or the document alone; nothing where it is so already."""
+        result = self._editing.results.get(result_id)
+        if result is not None and result.foreign:
+            index = self.model.index_of(result_id)
+            self.preview.show(result_id, self.view.visualRect(index).translated(self.view.pos()))
+            result_id = ""
+        else:
+            self.preview.hide()
         wanted = ("", None) if self._before or not result_id else (result_id, self.wipe_at)
         if wanted != self._shown:
             self._shown = wanted
@@ -304,7 +310,7 @@ class Filmstrip(QWidget):
         def add(text: str, do: Callable[[], object]) -> None:
             menu.addAction(text).triggered.connect(lambda _checked=False: do())
 
-        add(tr("Make it a layer"), partial(self.accept, result.id))
+        add(accept_words(result), partial(self.accept, result.id))
         add(tr("Remove star") if result.starred else tr("Star"), partial(self.mark, "star", result.id))
         add(tr("Not rejected") if result.rejected else tr("Reject"), partial(self.mark, "reject", result.id))
         menu.addSeparator()

@@ -134,7 +134,7 @@ class ReferenceEditor(Sheet):
             small = working_copy(pixels)
             return _Opened(small, None if mask is None else enlarged(mask, small.shape[1], small.shape[0]))
 
-        self.accept_button.setEnabled(False)
+        self._let_accept(False)
         self._background.run(work, self._show, self._unreadable, self)
 
     def _show(self, opened: _Opened) -> None:
@@ -149,7 +149,7 @@ class ReferenceEditor(Sheet):
         self._first_crop = crop
         self.canvas.show_picture(opened.pixels, crop)
         self.canvas.show_mask(self._mask)
-        self.accept_button.setEnabled(True)
+        self._let_accept(True)
 
     def _unreadable(self, error: Exception) -> None:  # noqa: ARG002
         self.hint.setText(tr("The picture of this reference is damaged. Remove it and add it again."))
@@ -206,7 +206,11 @@ class ReferenceEditor(Sheet):
 
     def _set_looking(self, looking: bool) -> None:
         self._looking = looking
-        self.accept_button.setEnabled(not looking)
+        self._let_accept(not looking)
+
+    def _let_accept(self, can: bool) -> None:
+        self.accept_button.setEnabled(can)
+        self.accept_button.setDefault(True)  # a button that is disabled gives that away
 
     # What it comes to
 

@@ -104,6 +104,8 @@ class ResultBar(QWidget):
             self.accept_button,
         ):  # fmt: skip
             button.setEnabled(result is not None)
+        for button in (self.before_button, self.wipe_button):
+            button.setEnabled(result is not None and not result.foreign)
         self.star_button.setIcon(icon("star-filled" if result and result.starred else "star"))
         self._name_star()
 
@@ -115,6 +117,13 @@ class ResultBar(QWidget):
         ):
             button.setToolTip(name)
             button.setAccessibleName(name)
+        self.accept_button.setText(accept_words(result))
+        foreign = result is not None and result.foreign
+        self.accept_button.setToolTip(
+            tr("It was made of another picture (Return)")
+            if foreign
+            else tr("Lay the result over the picture (Return)")
+        )
 
     def translate(self) -> None:
         """Say everything in the present language."""
@@ -123,8 +132,6 @@ class ResultBar(QWidget):
         self.tasks.setAccessibleName(tr("Kind of edit"))
         self.space_button.setAccessibleName(tr("Room for results"))
         self.space_button.setToolTip(tr("Room that results take on the disk; click to free some"))
-        self.accept_button.setText(tr("Make it a layer"))
-        self.accept_button.setToolTip(tr("Lay the result over the picture (Return)"))
         for button, name, hint in (
             (self.before_button, tr("Before"), tr("Hold to see the picture before (space)")),
             (self.wipe_button, tr("Wipe"), tr("Divide the picture into before and after")),
@@ -149,3 +156,8 @@ class ResultBar(QWidget):
     def _fit(self) -> None:
         self.space_button.setVisible(self.width() >= _WIDE)
         self.tasks.setVisible(self.width() >= _WIDEST and self.tasks.count() > 2)
+
+
+def accept_words(result: Result | None) -> str:
+    """Say what accepting a result does."""
+    return tr("Open as a document") if result is not None and result.foreign else tr("Make it a layer")

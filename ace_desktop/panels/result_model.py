@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,15 +70,22 @@ class ResultModel(QAbstractListModel):
         self._pictures: OrderedDict[str, QImage | None] = OrderedDict()
 
     def show(self, items: Sequence[Item]) -> None:
-        """Show other items; where they are the same ones in another condition the view keeps its place."""
-        before, self_items = [item.id for item in self.items], tuple(items)
-        if [item.id for item in self_items] == before:
-            self.items = self_items
-            if before:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(before) - 1, 0))
+        """Show other items; where they are the same ones in another condition the view keeps its place.
+
+        What is on its way keeps its last preview: the last stages have none.
+        """
+        seen = {item.id: item.preview for item in self.items if isinstance(item, Pending)}
+        now = tuple(
+            replace(item, preview=seen.get(item.id)) if isinstance(item, Pending) and item.preview is None else item
+            for item in items
+        )
+        if [item.id for item in now] == [item.id for item in self.items]:
+            self.items = now
+            if now:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(now) - 1, 0))
             return
         self.beginResetModel()
-        self.items = self_items
+        self.items = now
         self.endResetModel()
 
     def set_related(self, related: frozenset[str]) -> None:

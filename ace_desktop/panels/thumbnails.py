@@ -65,8 +65,13 @@ def small_image(pixels: NDArray[np.uint8], side: int = SIDE) -> QImage:
     alpha = pixels[..., 3:].astype(np.float32) / 255
     flat = np.asarray(cv2.resize(np.dstack([pixels[..., :3] * alpha, alpha]), size, interpolation=cv2.INTER_AREA))
     colour = flat[..., :3] / np.maximum(flat[..., 3:], 1e-6)
-    straight = np.dstack([np.clip(colour, 0, 255), flat[..., 3] * 255]).round().astype(np.uint8)
-    opaque = bool((straight[..., 3] == 255).all())
+    return straight_image(np.dstack([np.clip(colour, 0, 255), flat[..., 3] * 255]).round().astype(np.uint8))
+
+
+def straight_image(pixels: NDArray[np.uint8]) -> QImage:
+    """Make Qt's picture of pixels (h x w x 4, straight alpha); without an alpha channel where all is opaque."""
+    height, width = pixels.shape[:2]
+    opaque = bool((pixels[..., 3] == 255).all())
     form = QImage.Format.Format_RGBX8888 if opaque else QImage.Format.Format_RGBA8888
-    rows = np.ascontiguousarray(straight)
-    return QImage(rows.data, *size, size[0] * 4, form).copy()
+    rows = np.ascontiguousarray(pixels)
+    return QImage(rows.data, width, height, width * 4, form).copy()

@@ -8,7 +8,7 @@ import io
 import struct
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from PIL import Image
 
@@ -105,8 +105,9 @@ def _entries(values: Mapping[int, Any], tags: Mapping[int, int]) -> list[Entry]:
 
 def _packed(value: Any, kind: int) -> bytes | None:
     """Pack a value of the right type, None for any other: files are not trusted."""
-    if isinstance(value, tuple) and len(value) == 1:
-        value = value[0]
+    if isinstance(value, tuple):
+        parts = cast(tuple[Any, ...], value)
+        value = parts[0] if len(parts) == 1 else None
     if kind == ASCII:
         # Pillow reads each byte as a letter; what cameras and programs wrote is mostly UTF-8, and stays as it was.
         text = (

@@ -1,11 +1,11 @@
 """A frozen program: child processes start through its own executable, and its parts say whether they work."""
 
-import multiprocessing
 import os
 import plistlib
 import stat
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,12 @@ if __name__ == "__main__":
 """
 
 
-def shout(send: "multiprocessing.connection.Connection", name: str) -> None:  # pyright: ignore[reportAttributeAccessIssue]
+def shout(send: Connection, name: str) -> None:
     """Write into shared memory, and say so; runs in the child."""
     from multiprocessing import shared_memory
 
     memory = shared_memory.SharedMemory(name)
+    assert memory.buf is not None
     memory.buf[:5] = b"hello"
     memory.close()
     send.send("written")

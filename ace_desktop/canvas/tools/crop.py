@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QLineF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPen, QPolygonF, QRegion
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPainterPath, QPen, QPolygonF, QRegion
 
 from ...document.canvas_size import crop, expand
 from ...document.geometry import EMPTY, Rect
@@ -150,6 +150,10 @@ class CropTool(Tool):
         whole = QRectF(rect.x, rect.y, rect.width, rect.height)
         outline = transform.matrix.map(QPolygonF(whole))
         if self._rect:
+            frame = self.session.state.frame
+            picture = transform.matrix.map(QPolygonF(QRectF(frame.x, frame.y, frame.width, frame.height)))
+            # What is added comes in the edit mask, and looks like it already.
+            painter.fillPath(_path(outline).subtracted(_path(picture)), self.tint)
             outside = QRegion(painter.viewport()) - QRegion(outline.toPolygon())
             painter.save()
             painter.setClipRegion(outside)
@@ -170,6 +174,13 @@ class CropTool(Tool):
             paint_handle(painter, transform.to_view(rect.x + across * rect.width, rect.y + down * rect.height))
         if self._rect:
             _paint_size(painter, rect, outline.boundingRect())
+
+
+def _path(polygon: QPolygonF) -> QPainterPath:
+    path = QPainterPath()
+    path.addPolygon(polygon)
+    path.closeSubpath()
+    return path
 
 
 def _paint_size(painter: QPainter, rect: Rect, where: QRectF) -> None:

@@ -15,6 +15,7 @@ from ...document.tree import ancestors, editable, find
 from ...session import Session
 from ...translation import tr
 from ..frame import Grip
+from ..overlays import MASK_COLOUR
 from ..transform import ViewTransform
 from .work import Work
 
@@ -67,6 +68,8 @@ class Tool(QObject):
         super().__init__()
         self.session = session
         self.options = options
+        self.tint = MASK_COLOUR
+        """How the view shows what is in the edit mask."""
         self.busy = False
         self._closed = False
         self.work = Work(self)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 
 from ace_desktop.document.compose import compose
 from ace_desktop.document.geometry import Rect
@@ -115,3 +116,22 @@ def test_crop_keeps_proportions_and_esc_takes_the_frame_back(open_view: Open) ->
     hand.drag((50, 50), (150, 70))
     hand.key(Qt.Key.Key_Return)
     assert (hand.state.width, hand.state.height) == (100, 100)
+
+
+def test_what_expanding_adds_is_tinted_before_it_is_applied(open_view: Open) -> None:
+    hand = open_view(document())
+    hand.take("crop")
+    before = hand.view.whole_grab().toImage()
+    hand.drag((300, 100), (350, 100))
+    shown = hand.view.whole_grab().toImage()
+    added, there = hand.at(325, 150), hand.at(150, 150)
+    assert shown.pixelColor(there) == before.pixelColor(there)
+    surround, tinted = before.pixelColor(added), shown.pixelColor(added)
+    share = hand.view.mask_colour.alphaF()
+    assert abs(tinted.red() - (surround.red() * (1 - share) + 255 * share)) <= 2
+    hand.key(Qt.Key.Key_Escape)
+    assert hand.view.whole_grab().toImage().pixelColor(added) == surround
+    hand.view.mask_colour = QColor(0, 255, 0, 128)
+    hand.drag((300, 100), (350, 100))
+    green = hand.view.whole_grab().toImage().pixelColor(added)
+    assert green.red() < tinted.red()

@@ -72,7 +72,7 @@ class Strip:
         """The document now."""
         return self.editing.session.state
 
-    def add(self, words: str, parents: tuple[str, ...] = ()) -> Result:
+    def add(self, words: str, parents: tuple[str, ...] = (), *, foreign: bool = False) -> Result:
         """File a result: the mask's place in one colour."""
         config = ModelConfig.load(resources() / "models" / "pocket")
         made = snapshot(scene(words=words), config)
@@ -90,7 +90,7 @@ class Strip:
             picture=Picture(whole), patch=Picture(patch), request=request, model="pocket", seen_box=(0, 0, *size),
             seen_size=size, canvas_size=size, timings={"denoise": 1.5}, versions={"ace": "1"},
         )  # fmt: skip
-        kept = self.editing.results.add(result, replace(made, parents=parents))
+        kept = self.editing.results.add(result, replace(made, parents=parents, below="" if foreign else made.below))
         self.editing.results_changed.emit()
         return kept
 
@@ -357,6 +357,8 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     made.settle()
     assert not any(isinstance(item, Pending) for item in made.strip.model.items)
     assert any(pending.preview is not None and 0 < pending.share < 1 for pending in seen)
+    last = [pending for pending in seen if pending.progress is not None and pending.progress.stage == "decode"]
+    assert all(pending.preview is not None for pending in last), "the last preview stays"
     made.strip.accept(made.strip.model.items[0].id)
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
@@ -414,3 +416,23 @@ def test_the_menu_does_what_the_strip_does(made: Strip, qtbot: QtBot) -> None:
     window.run("result.accept")
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
     made.settle()
+
+
+def test_a_result_of_another_picture_is_looked_at_beside_the_canvas_and_opened(made: Strip, qtbot: QtBot) -> None:
+    made.add("a grey moon", foreign=True)
+    assert made.result("a grey moon").foreign
+    made.click("a grey moon")
+    qtbot.waitUntil(lambda: made.strip.preview.label is not None, timeout=PATIENCE_MS)
+    assert not any(image is not None for image, _, _ in made.shown), "it has no place on the canvas"
+    assert made.strip.bar.accept_button.text() == "Open as a document"
+    assert not made.strip.bar.wipe_button.isEnabled()
+    made.key(Qt.Key.Key_Escape)
+    assert made.strip.preview.label is None
+    made.click("a grey moon")
+    made.strip.bar.accept_button.click()
+    qtbot.waitUntil(lambda: len(made.desktop.windows) == 2, timeout=PATIENCE_MS)
+    made.settle()
+    assert len(made.state.layers) == 1
+    other = made.desktop.windows[1].session
+    assert other is not None
+    assert len(other.state.layers) == 2

@@ -131,6 +131,7 @@ def test_a_scribble_cuts_the_object_out(opened: Opened, qtbot: QtBot) -> None:
     opened.stroke((40, 40), (50, 50), (60, 45))
     assert not editor.accept_button.isEnabled(), "not before the scribble is understood"
     qtbot.waitUntil(editor.accept_button.isEnabled, timeout=PATIENCE_MS)
+    assert editor.accept_button.isDefault(), "Return is Done again, and not Cancel"
     editor.accept()
     opened.settle()
     _, mask = reference_pixels(opened.session.state, opened.reference.id)
