@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ..icons import icon
 from ..model_shelf import HereModel, Machine, OfferedFamily, OfferedModel
 from ..model_words import memory, note_of, size, why_recommended, width_name
 from ..translation import tr
@@ -59,7 +60,8 @@ class HereRow(QWidget):
         amount.setObjectName("value")
         self.more = QToolButton(self)
         self.more.setObjectName("flat")
-        self.more.setText("⋯")
+        self.more.setIcon(icon("more"))
+        self.more.setIconSize(QSize(16, 16))
         self.more.setFixedSize(28, 24)
         self.more.setAccessibleName(tr("More about {model}", model=title))
         self.more.setToolTip(self.more.accessibleName())

@@ -8,20 +8,28 @@ import shutil
 import signal
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
+from ace_desktop.document.compose import compose
 from ace_desktop.document.geometry import Rect
 from ace_desktop.document.masks import grown
+from ace_desktop.document.opening import open_document
 from ace_desktop.document.plane import Plane
+from ace_desktop.document.references import add_reference, references_of
 from ace_desktop.document.state import RasterLayer
-from ace_desktop.places import Places
+from ace_desktop.panels.reference_model import REFERENCE_MIME
+from ace_desktop.places import Places, resources
+from ace_desktop.session import Session
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "resources" / "samples" / "repaint.png"
@@ -100,6 +108,47 @@ def test_an_edit_survives_a_crash_and_its_recipe_repeats_the_same_pixels(
     again.deleteLater()
 
 
-@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb is not installed")
+@pytest.mark.skipif(
+    shutil.which("xvfb-run") is None or find_library("xcb-cursor") is None, reason="xvfb or libxcb-cursor0 is missing"
+)
 def test_the_same_works_on_a_screen(tmp_path: Path) -> None:
     check(tmp_path, person(tmp_path, "xcb"))
+
+
+def test_a_reference_dropped_on_the_canvas_becomes_a_layer_there(desktop: Desktop, qtbot: QtBot) -> None:
+    state = open_document(resources() / "samples" / "reference.png")
+    gem = open_document(resources() / "samples" / "reference-reference-1.png")
+    layer = gem.layers[0]
+    assert isinstance(layer, RasterLayer)
+    state = add_reference(state, np.ascontiguousarray(layer.pixels.read(gem.frame), np.uint8), "heart")
+    window = desktop.new_window(Session(state))
+    session, editing, view = window.session, window.editing, window.view
+    assert session is not None
+    assert editing is not None
+    before = np.asarray(compose(session.state, session.state.frame), np.uint8)
+    card = QMimeData()
+    card.setData(REFERENCE_MIME, references_of(state)[0].id.encode())
+    middle = view.transform.to_view(state.width * 0.5, state.height * 0.6).toPoint()
+    held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    for event in (
+        QDragEnterEvent(middle, Qt.DropAction.CopyAction, card, *held),
+        QDropEvent(QPointF(middle), Qt.DropAction.CopyAction, card, *held),
+    ):
+        QApplication.sendEvent(view, event)
+    qtbot.waitUntil(lambda: editing.task == "reference" and bool(session.state.edit_mask.tiles), timeout=30_000)
+    assert editing.settings.instruction != ""
+    assert editing.can_run
+    previews: list[object] = []
+    editing.preview.connect(lambda image, _box: previews.append(image))
+    window.run("instruct.run")
+    qtbot.waitUntil(lambda: len(editing.results.all()) == 1, timeout=60_000)
+    assert len([image for image in previews if image is not None]) >= 3
+    editing.accept(editing.results.all()[0].id)
+    qtbot.waitUntil(lambda: len(session.state.layers) == 2, timeout=30_000)
+    after = np.asarray(compose(session.state, session.state.frame), np.uint8)
+    reach = grown(session.state.edit_mask, session.state.frame, GROW).read(session.state.frame)[..., 0] > 0
+    assert np.array_equal(after[~reach], before[~reach])
+    assert (after != before)[reach].mean() > 0.2
+    window.run("edit.undo")
+    assert np.array_equal(np.asarray(compose(session.state, session.state.frame), np.uint8), before)
+    qtbot.waitUntil(lambda: not desktop.background.running and not desktop.engine.busy, timeout=30_000)

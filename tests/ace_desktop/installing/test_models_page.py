@@ -70,7 +70,7 @@ def texts(widget: QWidget) -> str:
 def fits(page: ModelsPage) -> bool:
     """Tell whether nothing is cut off at the side."""
     content = page.area.widget()
-    return content.minimumSizeHint().width() <= page.area.viewport().width()
+    return content is not None and content.minimumSizeHint().width() <= page.area.viewport().width()
 
 
 def choose_width(page: ModelsPage, family: str, name: str) -> None:

@@ -4,10 +4,11 @@ import time
 
 import numpy as np
 
+from mlx_model.conditioning.region import Region
 from mlx_model.editor import Editor
 from mlx_model.request import EditRequest, Progress
 from mlx_model.runtime import mx
-from mlx_model.sampling.preview import preview
+from mlx_model.sampling.preview import preview, without_fill
 from mlx_model.weights.config import PreviewConfig
 from tests.mlx_model.sample_requests import POCKET
 
@@ -54,6 +55,14 @@ def test_the_built_in_model_shows_every_step_and_ends_at_what_it_made() -> None:
     off = [float(np.abs(one - made).mean()) for one in previews]
     assert off[-1] < 15, f"off by {off} of 255"
     assert off[-1] < off[0], "and nearer than at the beginning"
+
+
+def test_a_preview_shows_the_box_alone_without_what_fills_it_up() -> None:
+    region = Region(box=(0, 0, 400, 300), content=(124, 93), worked=(128, 96))
+    assert without_fill(np.zeros((12, 16, 3), np.uint8), region).shape == (12, 16, 3)
+    region = Region(box=(0, 0, 400, 100), content=(128, 32), worked=(128, 48))
+    assert without_fill(np.zeros((6, 16, 3), np.uint8), region).shape == (4, 16, 3)
+    assert without_fill(np.zeros((48, 128, 3), np.uint8), region).shape == (32, 128, 3)
 
 
 def test_a_preview_costs_less_than_a_twentieth_of_a_step() -> None:
