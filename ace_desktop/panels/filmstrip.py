@@ -61,6 +61,8 @@ class Filmstrip(QWidget):
         self._shown = ("", None)
         self._before = False
         self._known: frozenset[str] | None = None
+        self._found: tuple[Result, ...] = ()
+        self._any = False
         self.wipe_at: float | None = None
         """Where the line of the comparison stands, 0..1; None while there is none."""
         self.model = ResultModel(self)
@@ -86,7 +88,7 @@ class Filmstrip(QWidget):
     def _connect(self) -> None:
         editing, view, bar = self._editing, self.view, self.bar
         editing.results_changed.connect(self._results_changed)
-        editing.jobs_changed.connect(self.refresh)
+        editing.jobs_changed.connect(self._show_items)
         editing.session.changed.connect(self._document_changed)
         self.model.thumbnail_wanted.connect(self._make_thumbnail)
         view.selectionModel().selectionChanged.connect(self._choose)
@@ -116,28 +118,32 @@ class Filmstrip(QWidget):
         """Show the results and jobs as they are now."""
         store, chosen = self._editing.results, self.view.chosen
         everything = store.all()
-        pending = pending_of(self._editing.jobs)
         self.bar.show_tasks(sorted({result.task for result in everything}))
         words, task = self.bar.field.text(), self.bar.task
-        found = store.search(words, task) if words or task else everything
-        items: list[Item] = [*pending, *found]
-        kept = chosen if any(item.id == chosen for item in found) else ""
-        blocked = self.view.selectionModel().blockSignals(True)
-        self.model.show(items)
-        index = self.model.index_of(kept)
-        if index.isValid() and self.view.chosen != kept:
-            self.view.setCurrentIndex(index)
-        self.view.selectionModel().blockSignals(blocked)
-        if kept != chosen:
+        self._found = store.search(words, task) if words or task else everything
+        self._any = bool(everything)
+        self._show_items()
+        if self.view.chosen != chosen:
             self._choose()
-        self.nothing.setText(tr("No result has these words."))
-        self.nothing.setVisible(not items and bool(words or task))
-        self.nothing.setFixedHeight(self.view.height())
-        self.view.setVisible(bool(items))
         self.bar.show_space(store.bytes_used, store.budget)
         self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
-        self._appear(bool(everything or pending))
         self.chosen_changed.emit()
+
+    def _show_items(self) -> None:
+        """Show what is on its way beside the results that were found; quick, since every step asks for it."""
+        chosen = self.view.chosen
+        items: list[Item] = [*pending_of(self._editing.jobs), *self._found]
+        blocked = self.view.selectionModel().blockSignals(True)
+        self.model.show(items)
+        index = self.model.index_of(chosen)
+        if index.isValid() and self.view.chosen != chosen:
+            self.view.setCurrentIndex(index)
+        self.view.selectionModel().blockSignals(blocked)
+        self.nothing.setText(tr("No result has these words."))
+        self.nothing.setVisible(not items and self._any)
+        self.nothing.setFixedHeight(self.view.height())
+        self.view.setVisible(bool(items))
+        self._appear(bool(items) or self._any)
 
     def _results_changed(self) -> None:
         self.refresh()
