@@ -83,6 +83,7 @@ class Filmstrip(QWidget):
         self._search.timeout.connect(self.refresh)
         self._connect()
         self.files.clear()
+        self.hide()  # said outright: a layout shows what nobody has hidden
         self.refresh()
 
     def _connect(self) -> None:
@@ -265,6 +266,8 @@ class Filmstrip(QWidget):
     def accept(self, result_id: str) -> None:
         """Make a result a layer, and show the document as it is then."""
         if result_id:
+            if self.bar.isAncestorOf(self.window().focusWidget()):
+                self.view.setFocus()  # the button that was pressed is of no use now
             self.view.clearSelection()
             self._compare("")
             self._editing.accept(result_id)

@@ -17,6 +17,8 @@ from .popover import Popover
 from .queue_list import QueueList
 
 if TYPE_CHECKING:
+    from mlx_model.request import Progress
+
     from ..engine.engine import Engine
     from ..engine.jobs import JobStatus
 
@@ -38,6 +40,7 @@ class JobLine(QWidget):
     def __init__(self, engine: Engine, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._engine, self._background = engine, background
+        self._last: dict[str, Progress] = {}
         self.setFixedHeight(20)
         self.words = _Words(self)
         self.words.setObjectName("job")
@@ -58,7 +61,8 @@ class JobLine(QWidget):
         for widget in (self.words, self.bar, self.cancel):
             row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         engine.jobs_changed.connect(self.refresh)
-        engine.progressed.connect(self.refresh)
+        engine.progressed.connect(self._progressed)
+        self.hide()  # said outright: a layout shows what nobody has hidden
         self.refresh()
 
     @property
@@ -92,6 +96,11 @@ class JobLine(QWidget):
         if self.isHidden() == bool(parts):
             self.setVisible(bool(parts))
 
+    def _progressed(self, job_id: str, progress: Progress) -> None:
+        if progress.preview is not None:
+            self._last[job_id] = progress
+        self.refresh()
+
     def _cancel(self) -> None:
         running = self._running
         if running is not None:
@@ -101,7 +110,8 @@ class JobLine(QWidget):
         """Open the list of jobs above the line."""
         popover = Popover(self.window())
         popover.setAccessibleName(tr("Edits"))
-        content = QueueList(self._engine, self._background, popover)
+        self._last = {job.id: self._last[job.id] for job in self._engine.jobs if job.id in self._last}
+        content = QueueList(self._engine, self._background, popover, self._last)
         popover.column.addWidget(content)
         popover.open_above(self)
         content.resized.connect(lambda: popover.fit_above(self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
@@ -23,10 +24,11 @@ from ..background import Background
 from ..translation import tr
 from .controls import hairline
 from .job_row import JobRow
+from .result_model import image_of_preview
 from .thumbnails import small_image
 
 if TYPE_CHECKING:
-    from mlx_model.request import EditRequest, Picture
+    from mlx_model.request import EditRequest, Picture, Progress
 
     from ..engine.engine import Engine
     from ..engine.jobs import JobStatus
@@ -36,14 +38,23 @@ _SIDE = 80
 
 
 class QueueList(QWidget):
-    """All jobs of the engine, in their order."""
+    """All jobs of the engine, in their order.
+
+    `last` holds progress with a preview by the id of its job: what is shown of a job that has let go of its pictures.
+    """
 
     resized = Signal()
     """It has another height."""
 
-    def __init__(self, engine: Engine, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        background: Background,
+        parent: QWidget | None = None,
+        last: Mapping[str, Progress] = MappingProxyType({}),
+    ) -> None:
         super().__init__(parent)
-        self._engine, self._background = engine, background
+        self._engine, self._background, self._last = engine, background, last
         self._pictures: dict[str, QImage | None] = {}
         self.setFixedWidth(WIDTH)
         self.heading = QLabel(self)
@@ -138,7 +149,10 @@ class QueueList(QWidget):
         if held is not None:
             row.picture.show_picture(held)
             return
-        job = status.job
+        job, last = status.job, self._last.get(status.id)
+        if last is not None:
+            row.picture.show_picture(image_of_preview(last))
+            return
         if not job.pictures:
             return
 

@@ -32,6 +32,8 @@ SIDE = 144
 """Device pixels of a thumbnail, enough for a screen of twice the density."""
 _KEPT = 400
 """Thumbnails that are kept in memory, about 80 kB each."""
+_ENDED = 16
+"""Last previews that are kept until their results come."""
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -68,11 +70,14 @@ class ResultModel(QAbstractListModel):
         self.items: tuple[Item, ...] = ()
         self.related: frozenset[str] = frozenset()
         self._pictures: OrderedDict[str, QImage | None] = OrderedDict()
+        self._previews: dict[str, QImage] = {}
+        self._ended: list[tuple[str, QImage]] = []
 
     def show(self, items: Sequence[Item]) -> None:
         """Show other items; where they are the same ones in another condition the view keeps its place.
 
-        What is on its way keeps its last preview: the last stages have none.
+        What is on its way keeps its last preview: the last stages have none. So does its result, until there is a
+        thumbnail of it.
         """
         seen = {item.id: item.preview for item in self.items if isinstance(item, Pending)}
         now = tuple(
@@ -84,9 +89,21 @@ class ResultModel(QAbstractListModel):
             if now:
                 self.dataChanged.emit(self.index(0, 0), self.index(len(now) - 1, 0))
             return
+        self._keep_previews(now)
         self.beginResetModel()
         self.items = now
         self.endResetModel()
+
+    def _keep_previews(self, now: Sequence[Item]) -> None:
+        """Hand the previews of what is made on to the results, which may come some moments later."""
+        ids, known = {item.id for item in now}, {item.id for item in self.items}
+        gone = [item for item in self.items if isinstance(item, Pending) and item.id not in ids]
+        self._ended = [*self._ended, *((item.job, item.preview) for item in gone if item.preview)][-_ENDED:]
+        for item in now:
+            last = next((pair for pair in self._ended if isinstance(item, Result) and pair[0] == item.run), None)
+            if last is not None and item.id not in known:
+                self._ended.remove(last)
+                self._previews[item.id] = last[1]
 
     def set_related(self, related: frozenset[str]) -> None:
         """Mark the results that the chosen one was made of, or that were made of it."""
@@ -139,6 +156,7 @@ class ResultModel(QAbstractListModel):
     def set_thumbnail(self, result_id: str, picture: QImage) -> None:
         """Show a picture that was asked for."""
         self._pictures[result_id] = picture
+        self._previews.pop(result_id, None)
         while len(self._pictures) > _KEPT:
             self._pictures.popitem(last=False)
         index = self.index_of(result_id)
@@ -152,7 +170,7 @@ class ResultModel(QAbstractListModel):
             self._pictures[item.id] = None
             self.thumbnail_wanted.emit(item.id)
         self._pictures.move_to_end(item.id)
-        return self._pictures[item.id]
+        return self._pictures[item.id] or self._previews.get(item.id)
 
 
 def pending_of(jobs: Sequence[JobStatus]) -> list[Pending]:

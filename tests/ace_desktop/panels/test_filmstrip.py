@@ -144,6 +144,17 @@ def test_the_strip_appears_with_the_first_result(desktop: Desktop, qtbot: QtBot)
     assert made.strip.isVisible()
 
 
+def test_a_document_without_results_shows_no_strip_in_a_window_that_was_empty(desktop: Desktop, qtbot: QtBot) -> None:
+    window = desktop.new_window()
+    desktop.show(Session(scene()), window)
+    assert window.panels is not None
+    panels = window.panels
+    qtbot.waitUntil(panels.layers.isVisible, timeout=PATIENCE_MS)
+    qtbot.wait(50)  # a layout shows its widgets in the next round of events
+    assert not panels.filmstrip.isVisible()
+    assert not panels.job_line.isVisible()
+
+
 def test_thumbnails_come_newest_first(made: Strip, qtbot: QtBot) -> None:
     assert made.words() == ["a blue ring", "a green heart", "a red star"]
 
@@ -349,6 +360,12 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     made.strip.model.dataChanged.connect(
         lambda: seen.extend(item for item in made.strip.model.items if isinstance(item, Pending))
     )
+    drawn: list[bool] = []
+
+    def note(result_id: str) -> None:
+        drawn.append(made.strip.model.data(made.strip.model.index_of(result_id), THUMBNAIL) is not None)
+
+    made.strip.model.thumbnail_wanted.connect(note)
     made.editing.change(variations=2, steps=4)
     made.editing.run()
     qtbot.waitUntil(lambda: len(made.strip.model.items) == 2, timeout=PATIENCE_MS)
@@ -359,8 +376,10 @@ def test_variations_are_seen_while_they_are_made_and_layers_know_what_is_below(
     assert any(pending.preview is not None and 0 < pending.share < 1 for pending in seen)
     last = [pending for pending in seen if pending.progress is not None and pending.progress.stage == "decode"]
     assert all(pending.preview is not None for pending in last), "the last preview stays"
+    assert all(drawn), "and stands for the result until there is a thumbnail"
     made.strip.accept(made.strip.model.items[0].id)
     qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
+    assert made.window.view.overlay == "ants", "no tint over the colours of what was just accepted"
     made.settle()
     layers = made.window.layers
     assert layers is not None
@@ -436,3 +455,31 @@ def test_a_result_of_another_picture_is_looked_at_beside_the_canvas_and_opened(m
     other = made.desktop.windows[1].session
     assert other is not None
     assert len(other.state.layers) == 2
+
+
+def test_an_accepted_result_is_seen_without_the_masks_tint_until_the_mask_changes(made: Strip, qtbot: QtBot) -> None:
+    view, session = made.window.view, made.editing.session
+    made.click("a red star")
+    qtbot.mouseClick(made.strip.bar.accept_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
+    assert view.overlay == "ants"
+    session.undo()
+    assert view.overlay == "tint"
+    session.redo()
+    assert view.overlay == "ants"
+    session.do("Mask", replace(made.state, edit_mask=made.state.edit_mask.moved(8, 0)))
+    assert view.overlay == "tint"
+    made.click("a green heart")
+    view.overlay = "none"
+    made.strip.accept(made.result("a green heart").id)
+    qtbot.waitUntil(lambda: len(made.state.layers) == 3, timeout=PATIENCE_MS)
+    assert view.overlay == "none", "a mask that was hidden stays so"
+
+
+def test_the_keyboard_stays_in_the_strip_when_a_result_is_accepted(made: Strip, qtbot: QtBot) -> None:
+    made.window.activateWindow()
+    made.click("a red star")
+    made.strip.bar.accept_button.setFocus()
+    made.strip.bar.accept_button.click()
+    qtbot.waitUntil(lambda: len(made.state.layers) == 2, timeout=PATIENCE_MS)
+    assert made.window.focusWidget() is made.strip.view

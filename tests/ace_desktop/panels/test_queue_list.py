@@ -182,6 +182,12 @@ def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: B
     assert titles(listed) == ["a red star", "a green heart"]
     qtbot.keyClick(popover, Qt.Key.Key_Escape)
     assert not popover.isVisible()
+    qtbot.waitUntil(lambda: not engine.busy, timeout=PATIENCE_MS)
+    assert not line.isVisible()
+    line.open_list()
+    again = window.findChildren(QueueList)[-1]
+    assert all(found.picture.image is not None for found in again.list.rows().values()), "as they were seen last"
+    engine.submit(job("a red star"))
     line.cancel.click()
     engine.cancel_all()
     assert not line.isVisible()
