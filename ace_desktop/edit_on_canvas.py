@@ -11,6 +11,9 @@ from PySide6.QtGui import QImage
 from .canvas.frame import Seen
 from .canvas.view import CanvasView
 from .document.geometry import EMPTY, Rect
+from .document.plane import Plane
+from .document.result_layers import result_of_layer
+from .document.state import State, walk
 from .sentences import said
 from .translation import tr
 
@@ -38,6 +41,8 @@ class EditOnCanvas(QObject):
         self._later = QTimer(self, singleShot=True, interval=DURING_STROKES_MS)
         self._later.timeout.connect(self.refresh)
         editing.changed.connect(self._follow)
+        self._accepted: Plane | None = None
+        editing.session.changed.connect(self._show_mask)
         editing.preview.connect(self._preview)
         editing.compared.connect(self._compare)
         view.frame.dragged.connect(self._drag)
@@ -68,6 +73,20 @@ class EditOnCanvas(QObject):
         box, size = found
         chosen = self._editing.settings.region is not None
         self._view.frame.show(Seen(Rect(*box), scale_in_words(box, size), chosen), state.frame)
+
+    def _show_mask(self, _rects: object, before: State) -> None:
+        """Outline the mask in which a result was just laid, whose colours are to be judged, until it is changed."""
+        state = self._editing.session.state
+        now, then = ({result_of_layer(layer) for layer in walk(tree.layers)} for tree in (state, before))
+        if now - then and self._view.overlay == "tint":
+            self._accepted, self._view.overlay = state.edit_mask, "ants"
+        elif self._accepted is not None and (then - now or state.edit_mask is not self._accepted):
+            self._tint_again()
+
+    def _tint_again(self) -> None:
+        if self._accepted is not None and self._view.overlay == "ants":
+            self._view.overlay = "tint"
+        self._accepted = None
 
     def _drag(self, rect: Rect) -> None:
         """Let the frame follow the hand, with the scale at which it would be seen there."""
@@ -103,6 +122,7 @@ class EditOnCanvas(QObject):
         self._view.frame.dragged.disconnect(self._drag)
         self._view.frame.settled.disconnect(self._settle)
         self._view.frame.show(None, EMPTY)
+        self._tint_again()
 
 
 def scale_in_words(box: Box, size: tuple[int, int]) -> str:

@@ -175,7 +175,7 @@ class CanvasView(QWidget):
     def set_frame_preview(self, image: QImage | None, rect: Rect = EMPTY) -> None:
         """Show a picture of what is being made over a rectangle of the document, its alpha included; None for none.
 
-        The edit mask's tint gets out of its way.
+        The edit mask gets out of its way.
         """
         self.above.preview = None if image is None else Above(image, rect)
         self.update()
@@ -348,7 +348,7 @@ class CanvasView(QWidget):
 
     def _marching(self) -> list[str]:
         """List the masks whose border is shown."""
-        names = ["edit_mask"] if self._overlay == "ants" else []
+        names = ["edit_mask"] if self._overlay == "ants" and not self.above.shown else []
         if self._session is not None and self._session.state.selection is not None:
             names.append("selection")
         return names
