@@ -192,7 +192,7 @@ QToolButton#choice:focus { border-color: @accent; }
 #page { background: @window; }
 #inspector_area, #inspector_content { background: @panel; border: none; }
 #more { font-size: 11px; font-weight: 600; color: @faint; border: none; background: transparent; text-align: left;
-        padding: 0; }
+        padding: 0; margin-left: -4px; }
 #more:hover { color: @text; }
 #more:focus { color: @accent; }
 #note { font-size: 11px; color: @faint; }

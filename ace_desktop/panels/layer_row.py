@@ -90,11 +90,15 @@ class LayerRow(QStyledItemDelegate):
             ground = palette.color(QPalette.ColorRole.Highlight if chosen else QPalette.ColorRole.Midlight)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(ground)
-            painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), RADIUS, RADIUS)
+            whole = QRectF(0, rect.y(), rect.right() + 1, rect.height())
+            painter.drawRoundedRect(whole.adjusted(2, 1, -2, -1), RADIUS, RADIUS)
         role = QPalette.ColorRole.HighlightedText if chosen else QPalette.ColorRole.Text
         ink = palette.color(role)
         faint = QColor(ink)
         faint.setAlphaF(0.78 if chosen else 0.68)
+        if state & QStyle.StateFlag.State_Children:
+            triangle = "chevron-down" if state & QStyle.StateFlag.State_Open else "chevron-right"
+            paint_icon(painter, triangle, QRectF(rect.x() - 13, rect.center().y() - 5, 12, 12), ink)
         stale = bool(index.data(STALE))
         place = parts(rect, layer.mask is not None, stale)
         paint_icon(

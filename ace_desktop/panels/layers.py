@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QDrag, QKeyEvent, QPainter, QPalette
+from PySide6.QtGui import QAction, QDrag, QKeyEvent, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QMenu, QTreeView, QVBoxLayout, QWidget
 
 from ..actions import LAYER_BUTTONS, LAYER_MENU
@@ -25,7 +25,6 @@ from ..document.geometry import Rect
 from ..document.plane import Plane
 from ..document.state import BLEND_MODES, walk
 from ..document.tree import find, with_properties
-from ..icons import paint_icon
 from ..session import Session
 from ..translation import tr
 from .blend_names import BLEND_NAMES
@@ -71,11 +70,7 @@ class LayerView(QTreeView):
         return data if self.with_files is None else self.with_files(data)
 
     def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
-        """Draw the triangle of a group."""
-        if self.model().hasChildren(index):
-            name = "chevron-down" if self.isExpanded(index) else "chevron-right"
-            place = QRect(rect.right() - 14, rect.center().y() - 5, 12, 12)
-            paint_icon(painter, name, place, self.palette().color(QPalette.ColorRole.Text))
+        """Leave the triangle of a group to the row, whose ground reaches under it."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Rename with Return, as people expect of a list."""
@@ -119,12 +114,12 @@ class LayersPanel(QWidget):
     def _lay_out(self) -> None:
         self.blend.setFixedWidth(124)
         top = QHBoxLayout()
-        top.setContentsMargins(8, 0, 8, 8)
+        top.setContentsMargins(12, 0, 12, 8)
         top.setSpacing(8)
         top.addWidget(self.blend)
         top.addWidget(self.opacity, 1)
         bottom = QHBoxLayout()
-        bottom.setContentsMargins(8, 4, 8, 4)
+        bottom.setContentsMargins(6, 4, 6, 4)
         bottom.setSpacing(4)
         for name in LAYER_BUTTONS:
             bottom.addStretch(1) if name == "<" else bottom.addWidget(IconButton(self._actions[name], parent=self))
@@ -132,7 +127,10 @@ class LayersPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(top)
-        column.addWidget(self.view, 1)
+        inset = QHBoxLayout()
+        inset.setContentsMargins(6, 0, 6, 0)
+        inset.addWidget(self.view)
+        column.addLayout(inset, 1)
         column.addWidget(hairline(self))
         column.addLayout(bottom)
 
@@ -141,6 +139,7 @@ class LayersPanel(QWidget):
         self.model.modelReset.connect(self._restore)
         self.session.changed.connect(self._follow)
         self.view.selectionModel().currentChanged.connect(self._activate)
+        self.view.selectionModel().selectionChanged.connect(lambda: self.view.viewport().update())
         self.view.collapsed.connect(self._collapsed)
         self.view.expanded.connect(self._expanded)
         self.view.customContextMenuRequested.connect(self._menu)

@@ -63,7 +63,7 @@ class EmptyBoard(QWidget):
         pen = QPen(colour, 1.5 if self._hot else 1.0)
         pen.setDashPattern([4, 3])
         painter.setPen(pen)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(8.5, 1.5, -8.5, -1.5), RADIUS, RADIUS)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(12.5, 1.5, -12.5, -1.5), RADIUS, RADIUS)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take pictures and layers."""

@@ -37,6 +37,7 @@ class ReferenceView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
+        self.setViewportMargins(6, 0, 6, 0)
         self.doubleClicked.connect(self._open)
 
     def choose(self, reference_id: str) -> None:
