@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWi
 
 from ..document.results import Result, ResultStore
 from ..edit_names import CONTROL_NAMES, TASK_NAMES
+from ..models import BUILT_IN
 from ..translation import tr
 from .popover import Popover
 
@@ -72,7 +73,7 @@ def rows_of(result: Result) -> list[tuple[str, str]]:
     rows = [
         (tr("Words"), result.words or tr("Without words")),
         (tr("Kind"), tr(TASK_NAMES[result.task][0]) if result.task in TASK_NAMES else result.task),
-        (tr("Model"), result.model),
+        (tr("Model"), tr("Built-in model") if result.model == BUILT_IN else result.model),
         (tr("Seed"), str(result.seed)),
     ]
     for name, value in (
