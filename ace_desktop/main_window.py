@@ -348,7 +348,7 @@ class MainWindow(QMainWindow):
         self.status.message.clear()
         self._whole.setEnabled(True)
         self.held = False
-        if self.focusWidget() is None:  # it was taken from what could not be used
+        if self.focusWidget() is None:  # pyright: ignore[reportUnnecessaryComparison] it was taken from what could not be used
             self.view.setFocus()
 
     def fail(self, error: Exception) -> None:
