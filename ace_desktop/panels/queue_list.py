@@ -298,4 +298,4 @@ def picture_of(request: EditRequest, pictures: Mapping[str, Picture]) -> QImage 
         part = picture.pixels[max(top, 0) : top + height, max(left, 0) : left + width]
         if part.size:
             picture = Picture(part, picture.profile)
-    return small_image(eight_bits(picture), _SIDE)
+    return small_image(eight_bits(picture), _SIDE, picture.profile)
