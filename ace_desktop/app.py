@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -53,3 +54,21 @@ def begin(desktop: Desktop, events: FileOpenEvents, files: Sequence[Path]) -> No
         desktop.open(file, window)
     QTimer.singleShot(0, window, lambda: offer_recovery(desktop, window))
     QTimer.singleShot(0, window, lambda: begin_with_models(desktop))
+    QTimer.singleShot(0, window, lambda: get_ready(desktop))
+
+
+def get_ready(desktop: Desktop) -> None:
+    """Load what the first document needs while nobody waits for it, and take up the queue of the last time."""
+
+    def load() -> None:
+        import_module("ace_desktop.document_panels")
+        import_module("ace_desktop.editing")
+
+    def ready(_: None) -> None:
+        if desktop.windows:
+            desktop.take_up_jobs()
+
+    def failed(error: Exception) -> None:
+        raise error
+
+    desktop.background.run(load, ready, failed, desktop)

@@ -167,6 +167,10 @@ class Desktop(QObject):
             JobNews(self._engine, self.attention, self._to_front, self._engine)
         return self._engine
 
+    def take_up_jobs(self) -> None:
+        """Begin the engine, which lists what an earlier run of the program left undone."""
+        _ = self.engine
+
     @property
     def results(self) -> ResultStores:
         """The results of all projects."""

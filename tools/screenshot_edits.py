@@ -41,7 +41,11 @@ def take_edits(
     settle()
     save(window, "instruct")
     seen: list[object] = []
-    editing.preview.connect(lambda image, _box: seen.append(image))
+
+    def preview(image: object, _box: object) -> None:
+        seen.append(image)
+
+    editing.preview.connect(preview)
     window.run("instruct.run")
     settle(lambda: len(seen) > 6)
     save(window, "instruct-running")

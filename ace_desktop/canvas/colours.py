@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray
 from PySide6.QtGui import QColorSpace, QColorTransform, QImage, QSurfaceFormat
 
-from .render import image_of
-
 SRGB = QColorSpace.NamedColorSpace.SRgb
 
 
@@ -44,5 +42,7 @@ def converted(pixels: NDArray[np.uint8], transform: QColorTransform | None) -> N
     """Convert premultiplied pixels as `render` gives them."""
     if transform is None:
         return pixels
-    image = image_of(pixels, QImage.Format.Format_ARGB32_Premultiplied).colorTransformed(transform)
-    return np.frombuffer(image.constBits(), np.uint8).reshape(pixels.shape).copy()
+    height, width = pixels.shape[:2]
+    image = QImage(pixels.data, width, height, pixels.strides[0], QImage.Format.Format_ARGB32_Premultiplied)
+    there = image.colorTransformed(transform)
+    return np.frombuffer(there.constBits(), np.uint8).reshape(pixels.shape).copy()

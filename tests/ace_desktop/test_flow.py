@@ -139,7 +139,11 @@ def test_a_reference_dropped_on_the_canvas_becomes_a_layer_there(desktop: Deskto
     assert editing.settings.instruction != ""
     assert editing.can_run
     previews: list[object] = []
-    editing.preview.connect(lambda image, _box: previews.append(image))
+
+    def preview(image: object, _box: object) -> None:
+        previews.append(image)
+
+    editing.preview.connect(preview)
     window.run("instruct.run")
     qtbot.waitUntil(lambda: len(editing.results.all()) == 1, timeout=60_000)
     assert len([image for image in previews if image is not None]) >= 3

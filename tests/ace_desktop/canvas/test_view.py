@@ -340,8 +340,11 @@ def test_what_there_is_no_time_for_comes_in_the_next_frames(open_view: Open, qtb
 def test_a_gesture_that_zooms_is_shown_coarsely_and_exactly_once_it_rests(open_view: Open, qtbot: QtBot) -> None:
     hand = open_view(photograph(1200, 900))
     hand.view.zoom_to(0.7, QPointF(200, 150))
+    rest = hand.view._zooming  # pyright: ignore[reportPrivateUsage]
+    rest.start(60_000)  # however slow the machine is
     moving = pixels_of(hand.view.grab())
     assert not hand.view.up_to_date
+    rest.start(1)
     qtbot.waitUntil(lambda: hand.view.up_to_date)
     resting = pixels_of(hand.view.grab())
     there = hand.view.transform
