@@ -15,8 +15,11 @@ from .controls import PlainButton
 from .job_row import state_words
 from .popover import Popover
 from .queue_list import QueueList
+from .result_model import image_of_preview
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
+
     from mlx_model.request import Progress
 
     from ..engine.engine import Engine
@@ -40,7 +43,6 @@ class JobLine(QWidget):
     def __init__(self, engine: Engine, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._engine, self._background = engine, background
-        self._last: dict[str, Progress] = {}
         self.setFixedHeight(20)
         self.words = _Words(self)
         self.words.setObjectName("job")
@@ -62,6 +64,8 @@ class JobLine(QWidget):
             row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         engine.jobs_changed.connect(self.refresh)
         engine.progressed.connect(self._progressed)
+        self._pictures: dict[str, QImage | None] = {}
+        self.popover: Popover | None = None
         self.hide()  # said outright: a layout shows what nobody has hidden
         self.refresh()
 
@@ -97,8 +101,11 @@ class JobLine(QWidget):
             self.setVisible(bool(parts))
 
     def _progressed(self, job_id: str, progress: Progress) -> None:
-        if progress.preview is not None:
-            self._last[job_id] = progress
+        preview = image_of_preview(progress)
+        if preview is not None:  # a job that is done has no other picture any more
+            self._pictures[job_id] = preview
+        for gone in self._pictures.keys() - {status.id for status in self._engine.jobs}:
+            del self._pictures[gone]
         self.refresh()
 
     def _cancel(self) -> None:
@@ -107,15 +114,22 @@ class JobLine(QWidget):
             self._engine.cancel(running.id)
 
     def open_list(self) -> None:
-        """Open the list of jobs above the line."""
-        popover = Popover(self.window())
+        """Open the list of jobs above the line, or close it."""
+        if self.popover is not None:
+            self.popover.leave()
+            return
+        popover = self.popover = Popover(self.window())
+        popover.opener = self.words
+        popover.destroyed.connect(self._closed)
         popover.setAccessibleName(tr("Edits"))
-        self._last = {job.id: self._last[job.id] for job in self._engine.jobs if job.id in self._last}
-        content = QueueList(self._engine, self._background, popover, self._last)
+        content = QueueList(self._engine, self._background, popover, self._pictures)
         popover.column.addWidget(content)
         popover.open_above(self)
         content.resized.connect(lambda: popover.fit_above(self))
         popover.fit_above(self)
+
+    def _closed(self) -> None:
+        self.popover = None
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Write everything again in another language."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
@@ -24,11 +23,10 @@ from ..background import Background
 from ..translation import tr
 from .controls import hairline
 from .job_row import JobRow
-from .result_model import image_of_preview
 from .thumbnails import small_image
 
 if TYPE_CHECKING:
-    from mlx_model.request import EditRequest, Picture, Progress
+    from mlx_model.request import EditRequest, Picture
 
     from ..engine.engine import Engine
     from ..engine.jobs import JobStatus
@@ -38,10 +36,7 @@ _SIDE = 80
 
 
 class QueueList(QWidget):
-    """All jobs of the engine, in their order.
-
-    `last` holds progress with a preview by the id of its job: what is shown of a job that has let go of its pictures.
-    """
+    """All jobs of the engine, in their order; `pictures` has those of jobs that are known from before."""
 
     resized = Signal()
     """It has another height."""
@@ -51,11 +46,11 @@ class QueueList(QWidget):
         engine: Engine,
         background: Background,
         parent: QWidget | None = None,
-        last: Mapping[str, Progress] = MappingProxyType({}),
+        pictures: dict[str, QImage | None] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine, self._background, self._last = engine, background, last
-        self._pictures: dict[str, QImage | None] = {}
+        self._engine, self._background = engine, background
+        self._pictures = {} if pictures is None else pictures
         self.setFixedWidth(WIDTH)
         self.heading = QLabel(self)
         self.heading.setObjectName("name")
@@ -134,7 +129,8 @@ class QueueList(QWidget):
             if status.id == chosen:
                 self.list.setCurrentItem(item)
             self._picture(status, row)
-        self._pictures = {status.id: self._pictures.get(status.id) for status in jobs}
+        for job_id in self._pictures.keys() - {status.id for status in jobs}:
+            del self._pictures[job_id]
 
     def _progressed(self, job_id: str, _progress: object) -> None:
         row, status = self.row(job_id), self._engine.status(job_id)
@@ -149,10 +145,7 @@ class QueueList(QWidget):
         if held is not None:
             row.picture.show_picture(held)
             return
-        job, last = status.job, self._last.get(status.id)
-        if last is not None:
-            row.picture.show_picture(image_of_preview(last))
-            return
+        job = status.job
         if not job.pictures:
             return
 
@@ -312,4 +305,4 @@ def picture_of(request: EditRequest, pictures: Mapping[str, Picture]) -> QImage 
         part = picture.pixels[max(top, 0) : top + height, max(left, 0) : left + width]
         if part.size:
             picture = Picture(part, picture.profile)
-    return small_image(eight_bits(picture), _SIDE)
+    return small_image(eight_bits(picture), _SIDE, picture.profile)
