@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtGui import QActionGroup, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from ..background import Background
@@ -23,7 +23,7 @@ from ..session import Session
 from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
-from .incoming import SUFFIXES, Incoming, of_file, pictures_of
+from .incoming import SUFFIXES, Incoming, has_pictures, of_file, pictures_of
 from .layer_model import LAYER_MIME
 from .reference_adding import Ready, Source, make_ready, of_incoming, of_layer, of_selection, put_ready
 from .reference_empty import EmptyBoard
@@ -40,12 +40,15 @@ class ReferenceBoard(QWidget):
 
     failed = Signal(object)
     """An Exception to be explained: a picture that cannot be read."""
+    place_wanted = Signal(str)
+    """A reference is to be blended in where the person looks: what dragging its card onto the canvas does."""
     said = Signal(str)
     """A sentence for the status line."""
 
     def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self._background = session, background
+        self.setAcceptDrops(True)
         self.model = ReferenceModel(session, self)
         self.view = ReferenceView(self)
         self._row = ReferenceRow(self.view)
@@ -97,6 +100,19 @@ class ReferenceBoard(QWidget):
         self.add_button.clicked.connect(self.choose_files)
         self.selection_button.clicked.connect(self.add_selection)
         self.remove_button.clicked.connect(lambda: self.remove(self.chosen()))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take pictures and layers beside the cards too."""
+        data = event.mimeData()
+        if data.hasFormat(LAYER_MIME) or has_pictures(data):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Put them last."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.take(event.mimeData())
 
     # What comes in
 
@@ -244,6 +260,7 @@ class ReferenceBoard(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(tr("Crop and cut out…"), partial(self.edit, reference_id))
         menu.addAction(tr("Rename"), lambda: self.view.edit(self.model.index_of(reference_id)))
+        menu.addAction(tr("Blend into the picture"), partial(self.place_wanted.emit, reference_id))
         self._fill_roles(menu.addMenu(tr("Role")), reference_id)
         menu.addAction(tr("Switch off") if reference.on else tr("Switch on"), partial(self.flip, reference_id))
         menu.addSeparator()
