@@ -75,7 +75,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     mark = f"{theme}-{language}" + (f"-{scale}x" if scale > 1 else "")
 
     def settle(ready: Callable[[], bool] = lambda: True) -> None:
-        for _ in range(200):
+        for _ in range(2400):  # a busy machine takes its time
             QTest.qWait(50)
             if ready() and not desktop.background.running:
                 break
