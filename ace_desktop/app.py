@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
     places = Places.of_user()
     write_log(places.logs)
     desktop = Desktop(application, places)
-    collector = Collector(application)
 
     def tell(text: str, details: str) -> None:
         (desktop.active_window() or desktop.new_window()).message.say(text, details)
 
     catch(tell)
     begin(desktop, events, [Path(name) for name in application.arguments()[1:]])
+    collector = Collector(application)
     try:
         return application.exec()
     finally:
