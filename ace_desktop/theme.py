@@ -281,9 +281,9 @@ QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-r
 QSlider::handle:horizontal:focus { border: 2px solid @accent; width: 12px; height: 12px; }
 QSlider::handle:horizontal:disabled { background: @field; }
 QCheckBox { spacing: 8px; }
-QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid @disabled; border-radius: 4px;
-    background: @field; }
-QCheckBox::indicator:checked { image: @check_image; }
+QCheckBox::indicator, QListView::indicator { width: 14px; height: 14px; border: 1px solid @disabled;
+    border-radius: 4px; background: @field; }
+QCheckBox::indicator:checked, QListView::indicator:checked { image: @check_image; }
 QCheckBox::indicator:focus { border-color: @accent; }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: @line; }
 QRadioButton { spacing: 8px; }

@@ -61,6 +61,7 @@ class Field(QWidget):
         """Show or hide the slider of a number."""
         for slider in self.findChildren(QSlider):
             slider.setVisible(shown)
+        self.updateGeometry()  # at once, not with the next event: the strip asks how wide it is now
 
     def tell(self, value: Any) -> None:
         """Pass on what the user chose."""

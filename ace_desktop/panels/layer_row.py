@@ -86,7 +86,8 @@ class LayerRow(QStyledItemDelegate):
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if chosen or state & QStyle.StateFlag.State_MouseOver:
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        if chosen or hovered:
             ground = palette.color(QPalette.ColorRole.Highlight if chosen else QPalette.ColorRole.Midlight)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(ground)
@@ -106,12 +107,14 @@ class LayerRow(QStyledItemDelegate):
         )
         painter.setOpacity(1.0 if layer.visible else 0.5)
         self._draw_pictures(painter, layer, place, index, palette, ink)
+        if not (stale or layer.locked or hovered):
+            place.words.setRight(place.lock.right() - 4)
         self._draw_words(painter, layer, stale, place.words, ink, faint)
         if stale:
             paint_icon(painter, "refresh", _centred(place.again), ink)
         if layer.locked:
             paint_icon(painter, "lock", _centred(place.lock), ink)
-        elif state & QStyle.StateFlag.State_MouseOver:
+        elif hovered:
             paint_icon(painter, "lock-open", _centred(place.lock), faint)
         painter.restore()
 

@@ -23,7 +23,7 @@ from ..actions import LAYER_BUTTONS, LAYER_MENU
 from ..background import Background
 from ..document.geometry import Rect
 from ..document.plane import Plane
-from ..document.state import BLEND_MODES, walk
+from ..document.state import BLEND_MODES, GroupLayer, walk
 from ..document.tree import find, with_properties
 from ..session import Session
 from ..translation import tr
@@ -182,6 +182,8 @@ class LayersPanel(QWidget):
 
     def _restore(self) -> None:
         """Open groups and choose the active layer again after the list was made anew."""
+        groups = any(isinstance(layer, GroupLayer) for layer in self.session.state.layers)
+        self.view.setRootIsDecorated(groups)  # no room for triangles where there are none
         for layer in walk(self.session.state.layers):
             index = self.model.index_of(layer.id)
             self.view.setExpanded(index, layer.id not in self._closed)

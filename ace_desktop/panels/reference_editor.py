@@ -73,6 +73,7 @@ class ReferenceEditor(Sheet):
         self._lay_out()
         self._connect()
         self._set_mode()
+        self.crop_button.setFocus()
         self._read()
 
     def _lay_out(self) -> None:

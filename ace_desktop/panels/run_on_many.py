@@ -74,6 +74,7 @@ class RunOnMany(Sheet):
         self.list.itemChanged.connect(self._count)
         self.accepted.connect(self._run)
         self._fill()
+        (self.list if self.kind == REFERENCES else self.add).setFocus()
 
     @property
     def kind(self) -> int:

@@ -97,9 +97,10 @@ class ToolOptions(QWidget):
     def _fit(self) -> None:
         for field in self.fields.values():
             field.show_slider(True)
-        if self._row.sizeHint().width() > self.width():
-            for field in self.fields.values():
-                field.show_slider(False)
+        for field in reversed(self.fields.values()):
+            if self._row.sizeHint().width() <= self.width():
+                break
+            field.show_slider(False)
 
     def _fill(self) -> None:
         while (item := self._row.takeAt(0)) is not None:
@@ -120,6 +121,8 @@ class ToolOptions(QWidget):
             field = Field(option, values[option.name], _setter(values, option.name), self)
             self.fields[option.name] = field
             self._row.addWidget(field)
+        for place in range(self._row.count()):
+            self._row.itemAt(place).widget().show()  # now: what the layout will only show later takes no room yet
         self._row.addStretch(1)
         self.show()
         self._fit()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.canvas.tools import TOOLS
@@ -74,6 +74,22 @@ def test_options_are_shown_only_for_tools_that_have_some(window: MainWindow) -> 
         window.choose_tool(kind.id)
         assert window.options.isHidden() == (not kind.options), kind.id
         assert list(window.options.fields) == [option.name for option in kind.options]
+
+
+def test_sliders_of_options_give_way_one_by_one_before_anything_is_cut_off(window: MainWindow, qtbot: QtBot) -> None:
+    window.choose_tool("brush")
+    shown: list[int] = []
+    for width in (1500, 1280, 1000):
+        window.resize(width, 800)
+        window.choose_tool("hand")
+        window.choose_tool("brush")
+        qtbot.wait(30)
+        fields = window.options.fields.values()
+        shown.append(sum(not slider.isHidden() for field in fields for slider in field.findChildren(QSlider)))
+        if width >= 1280:
+            assert all(field.width() >= field.minimumSizeHint().width() for field in fields)
+    assert shown[0] == 3
+    assert shown[0] >= shown[1] > shown[2]
 
 
 def test_options_are_remembered_and_the_colour_is_shared(desktop: Desktop, window: MainWindow) -> None:
