@@ -58,6 +58,7 @@ class Inspector(QWidget):
             section.folded.connect(partial(self._fold, title))
             self.sections[title] = section
             column.addWidget(section)
+            self.setTabOrder(_reached_before(content), section.heading)
         column.addStretch(0)
         self._area.setWidget(holder)
         self._stretch()
@@ -89,3 +90,11 @@ class Inspector(QWidget):
         last = list(self.sections.values())[-1]
         column.setStretchFactor(last, 1 if last.opened else 0)
         column.setStretch(column.count() - 1, 0 if last.opened else 1)
+
+
+def _reached_before(widget: QWidget) -> QWidget:
+    """Find what Tab reaches before a widget and what it holds."""
+    before = widget.previousInFocusChain()
+    while before is not None and before is not widget and not before.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        before = before.previousInFocusChain()
+    return before or widget

@@ -105,6 +105,8 @@ class LayersPanel(QWidget):
         self.blend = QComboBox(self)
         self.opacity = ValueSlider(tr("Opacity"), 0, 100, " %", self)
         self._lay_out()
+        self.setTabOrder(self.blend, self.opacity.slider)
+        self.setTabOrder(self.opacity.slider, self.view)
         self.view.setItemDelegate(self._row)
         self.view.setModel(self.model)
         self._connect()

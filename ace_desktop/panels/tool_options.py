@@ -112,17 +112,12 @@ class ToolOptions(QWidget):
             self.hide()
             return
         kind, values = self._shown
-        name = QLabel(tr(kind.text), self)
-        self._row.addWidget(name)
-        self._row.addWidget(hairline(self, upright=True))
-        if kind.id in self._more:
-            self._row.addWidget(self._more[kind.id](self))
         for option in kind.options:
-            field = Field(option, values[option.name], _setter(values, option.name), self)
-            self.fields[option.name] = field
-            self._row.addWidget(field)
-        for place in range(self._row.count()):
-            self._row.itemAt(place).widget().show()  # now: what the layout will only show later takes no room yet
+            self.fields[option.name] = Field(option, values[option.name], _setter(values, option.name), self)
+        before = [self._more[kind.id](self)] if kind.id in self._more else []
+        for part in (QLabel(tr(kind.text), self), hairline(self, upright=True), *before, *self.fields.values()):
+            self._row.addWidget(part)
+            part.show()  # now: what the layout will only show later takes no room yet
         self._row.addStretch(1)
         self.show()
         self._fit()

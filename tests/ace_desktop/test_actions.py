@@ -133,3 +133,18 @@ def test_everything_that_takes_the_keyboard_has_a_name(window: MainWindow) -> No
         and widget.objectName() != "qt_spinbox_lineedit"
     ]
     assert nameless == []
+
+
+def test_tab_reaches_a_heading_before_what_it_folds(window: MainWindow) -> None:
+    chain: list[QWidget] = []
+    following = window.nextInFocusChain()
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.nextInFocusChain()
+    reached = [widget for widget in chain if widget.focusPolicy().value & 1]
+    for section in window.inspector.sections.values():
+        inside = [widget for widget in reached if section.isAncestorOf(widget)]
+        assert inside[0] is section.heading
+        assert len(inside) > 1
+    assert window.layers is not None
+    assert chain.index(window.layers.blend) < chain.index(window.layers.view)
