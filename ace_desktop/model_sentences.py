@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from .translation import filled, tr
 from .translation import marked as _
-from .translation import tr
 
 FORMS: tuple[tuple[str, str], ...] = (
     ("{0} needs {1}, but only {2} are free on the disk of {3}; make room, or set ACE_MODELS to a folder on another "
@@ -136,6 +136,6 @@ def library_said(text: str) -> str:
     """Say a sentence of the library as one of this window; one that is not known stays as it is."""
     for pattern, said in _patterns():
         if match := pattern.fullmatch(text):
-            return tr(said).format(*match.groups())
+            return filled(tr(said), *match.groups())
     first = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
     return first if not first or first.endswith((".", "?", "!", "…")) else first + "."

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from .translation import filled, tr
 from .translation import marked as _
-from .translation import tr
 
 SENTENCES: tuple[str, ...] = (
     _("{0} lacks its part {1}; use a copy"),
@@ -109,7 +109,7 @@ def said(text: str) -> str:
     """Say a message of the document's rooms as a sentence, in the user's language as far as its form is known."""
     for form, pattern in _PATTERNS:
         if match := pattern.fullmatch(text):
-            text = tr(form).format(*match.groups())
+            text = filled(tr(form), *match.groups())
             break
     first, _space, rest = text.partition(" ")
     if first.isalpha() and rest:  # a file's name stays as it is

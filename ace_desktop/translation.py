@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
@@ -13,7 +14,30 @@ LANGUAGES: dict[str, str] = {"en": "English", "ko": "한국어"}
 def tr(text: str, **values: object) -> str:
     """Translate a text and put values into its {names}."""
     translated = QCoreApplication.translate("ACE", text)
-    return translated.format(**values) if values else translated
+    return filled(translated, **values) if values else translated
+
+
+def filled(text: str, *values: object, **named: object) -> str:
+    """Put values into a translated text; Korean particles become those that go with the values."""
+    return _PARTICLE.sub(_chosen, text.format(*values, **named))
+
+
+def _chosen(found: re.Match[str]) -> str:
+    """Choose between the forms after a consonant and after a vowel, by how what stands before is spoken."""
+    before, quote, particle = found.groups()
+    if before in _SPOKEN_DIGITS:
+        final = _SPOKEN_DIGITS[before]
+    else:  # "GB" is spoken with a vowel at its end; syllables stand in the order of their 28 finals
+        final = 0 if before.endswith("B") else (ord(before) - ord("가")) % _FINALS
+    closed = final not in (0, _RIEUL) if particle == "(으)로" else final != 0
+    return before + quote + _FORMS[particle][0 if closed else 1]
+
+
+_FINALS, _RIEUL = 28, 8
+_SPOKEN_DIGITS = {"0": 21, "1": 8, "2": 0, "3": 16, "4": 0, "5": 0, "6": 1, "7": 8, "8": 8, "9": 0}
+"""Finals of 영, 일, 이, 삼 ..."""
+_FORMS = {"을(를)": "을를", "이(가)": "이가", "은(는)": "은는", "과(와)": "과와", "(으)로": ("으로", "로")}
+_PARTICLE = re.compile(r"([가-힣0-9]|[kMGT]B)(’?)(" + "|".join(map(re.escape, _FORMS)) + ")")
 
 
 def marked(text: str) -> str:

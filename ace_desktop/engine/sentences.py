@@ -10,8 +10,8 @@ import re
 from functools import cache
 from typing import Final
 
+from ..translation import filled, tr
 from ..translation import marked as _
-from ..translation import tr
 
 _NEEDS: Final = "this needs {0} of memory and {1} can be used; "
 _RAN_OUT: Final = "the memory ran out: end other programs, or try less; "
@@ -96,5 +96,5 @@ def model_said(text: str) -> str | None:
     """Say a sentence of the model's as one of this window; None where its form is not known."""
     for pattern, said in _patterns():
         if match := pattern.fullmatch(text):
-            return tr(said).format(*match.groups())
+            return filled(tr(said), *match.groups())
     return None

@@ -112,9 +112,9 @@ class ToolOptions(QWidget):
             self.hide()
             return
         kind, values = self._shown
+        before = [self._more[kind.id](self)] if kind.id in self._more else []
         for option in kind.options:
             self.fields[option.name] = Field(option, values[option.name], _setter(values, option.name), self)
-        before = [self._more[kind.id](self)] if kind.id in self._more else []
         for part in (QLabel(tr(kind.text), self), hairline(self, upright=True), *before, *self.fields.values()):
             self._row.addWidget(part)
             part.show()  # now: what the layout will only show later takes no room yet

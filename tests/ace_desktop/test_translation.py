@@ -14,7 +14,7 @@ from ace_desktop.desktop import Desktop
 from ace_desktop.main_window import MainWindow
 from ace_desktop.places import resources
 from ace_desktop.sentences import SENTENCES
-from ace_desktop.translation import LANGUAGES, tr
+from ace_desktop.translation import LANGUAGES, filled, tr
 from tests.ace_desktop.visible_texts import visible_texts
 
 FOREIGN = [name for name in LANGUAGES if name != "en"]
@@ -67,3 +67,20 @@ def test_the_window_speaks_the_language_that_is_chosen(desktop: Desktop, window:
 def test_qts_own_dialogs_are_translated_too(desktop: Desktop) -> None:
     desktop.kept.change(language="ko")
     assert re.search("[가-힣]", QCoreApplication.translate("QPlatformTheme", "Cancel"))
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "said"),
+    [
+        ("{0}을(를) 삭제했어요", "ACE++ FFT, 5비트", "ACE++ FFT, 5비트를 삭제했어요"),
+        ("{0}을(를) 삭제했어요", "모델", "모델을 삭제했어요"),
+        ("‘{0}’은(는) 그룹이에요.", "그룹 3", "‘그룹 3’은 그룹이에요."),
+        ("{0}이(가) 필요해요.", "12 GB", "12 GB가 필요해요."),
+        ("오류 {0}(으)로 답해요.", "401", "오류 401로 답해요."),
+        ("오류 {0}(으)로 답해요.", "503", "오류 503으로 답해요."),
+        ("{0}을(를) 열 수 없어요", "photo.png", "photo.png을(를) 열 수 없어요"),
+    ],
+)
+def test_korean_particles_follow_how_a_value_is_spoken(form: str, value: str, said: str) -> None:
+    """What is spoken in a way that nobody can tell from its letters keeps both forms."""
+    assert filled(form, value) == said
