@@ -33,7 +33,7 @@ bench: $(VENV)/.product
 soak: $(VENV)/.development  ## kills the model's process at 100 random moments, then runs 100 jobs
 	$(BIN)/python -m tools.soak
 
-screenshots: $(VENV)/.product  ## docs/screenshots, to be looked at
+screenshots: $(VENV)/.product  ## build/screenshots, to be looked at, and the few that docs/screenshots shows
 	$(BIN)/python tools/screenshots.py
 
 train: $(VENV)/.product  ## the built-in model from nothing, in MLX; docs/training.md has the faster road

@@ -1,7 +1,8 @@
-"""Take the pictures of docs/screenshots: python tools/screenshots.py [FOLDER].
+"""Take pictures of every part of the window, to be looked at: python tools/screenshots.py [FOLDER].
 
-Each theme and language runs in a process of its own, offscreen; one pair also at twice the density. The scene is a
-photograph with layers and masks.
+They go to build/screenshots; the few that the documentation shows go to docs/screenshots as well. Each theme and
+language runs in a process of its own, offscreen; one pair also at twice the density. The scene is a photograph with
+layers and masks.
 """
 
 from __future__ import annotations
@@ -28,16 +29,23 @@ ROOT = Path(__file__).parents[1]
 ALL = ""
 SETS = (
     ("light", "en", 1, ALL), ("dark", "en", 1, ALL), ("light", "ko", 1, ALL),
-    ("dark", "ko", 1, "window instruct-running"), ("dark", "en", 2, "window layers"),
+    ("dark", "ko", 1, "window instruct-running jobs"), ("dark", "en", 2, "window layers"),
 )  # fmt: skip
-"""Theme, language, scale, and the names of the pictures that are kept."""
+"""Theme, language, scale, and the names of the pictures that are taken."""
+SHOWN = (
+    "empty-light-en", "story-repaint-running-dark-en", "story-repaint-dark-en", "story-instruct-light-en",
+    "story-reference-light-ko", "story-subject-dark-en", "story-portrait-light-ko", "jobs-dark-ko", "models-light-en",
+)  # fmt: skip
+"""What docs/screenshots holds."""
+_MOST = 250_000
+"""Bytes of a picture that is shown; one of more gets a palette."""
 
 
 def main() -> int:
     if len(sys.argv) == 6:
         take(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5].split())
         return 0
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     for theme, language, scale, names in SETS:
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
@@ -46,7 +54,29 @@ def main() -> int:
         code = subprocess.run(arguments, env=environment, check=False).returncode
         if code:
             return code
+    if len(sys.argv) == 1:
+        show(folder)
     return 0
+
+
+def show(folder: Path) -> None:
+    """Put the pictures of the documentation where it shows them, and take away those that it showed before."""
+    from PIL import Image
+
+    shown = ROOT / "docs" / "screenshots"
+    for old in shown.glob("*.png"):
+        old.unlink()
+    for name in SHOWN:
+        data = (folder / f"{name}.png").read_bytes()
+        if len(data) <= _MOST:
+            (shown / f"{name}.png").write_bytes(data)
+            continue
+        with Image.open(folder / f"{name}.png") as picture:
+            for colours in (256, 192, 128, 96):
+                small = picture.convert("RGB").quantize(colours, method=Image.Quantize.MEDIANCUT)
+                small.save(shown / f"{name}.png", optimize=True)
+                if (shown / f"{name}.png").stat().st_size <= _MOST:
+                    break
 
 
 def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[str]) -> None:
@@ -67,6 +97,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     from ace_desktop.session import Session
     from tools.screenshots_edit import take_edit
     from tools.screenshots_instruct import take_instruct
+    from tools.screenshots_story import take_story
 
     application = QApplication(sys.argv[:1])
     kept = tempfile.TemporaryDirectory()
@@ -85,7 +116,9 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
         if names and name not in names:
             return
         before, now = QImage(), widget.grab().toImage()
-        while before != now:  # the canvas is painted bit by bit
+        for _ in range(10):  # the canvas is painted bit by bit; ants march on
+            if before == now:
+                break
             QTest.qWait(300)
             before, now = now, widget.grab().toImage()
         now.save(str(folder / f"{name}-{mark}.png"), quality=0)  # 0: as small as can be
@@ -141,6 +174,8 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     settle()
     if not names or any(name.startswith("instruct") for name in names):
         take_instruct(desktop, settle, save, language)
+    if not names or any(name.startswith("story") for name in names):
+        take_story(desktop, settle, save)
     desktop.close()
     kept.cleanup()
 

@@ -52,10 +52,10 @@ def take_edit(desktop: Desktop, settle: Settle, save: Save) -> None:
     panels.drops.place(session, gem, (64, 74))
     settle(lambda: editing.settings.task == "reference")
     window.status.message.clear()
-    editing.change(instruction="put the hexagon here", variations=3, seed=11)
+    editing.change(instruction="put the hexagon here", variations=3, seed=11, steps=40)  # so that it is seen at work
     editing.run()
     settle(lambda: bool(editing.jobs))
-    editing.change(variations=1, seed=3)
+    editing.change(variations=1, seed=3, steps=None)
     editing.run()
     settle(lambda: any(job.progress is not None and job.progress.step > 5 for job in editing.jobs))
     panels.job_line.open_list()
