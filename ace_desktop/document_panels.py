@@ -22,6 +22,7 @@ from .translation import tr
 if TYPE_CHECKING:
     from .document.state import State
     from .main_window import MainWindow
+    from .settings import Settings
 
 
 class DocumentPanels(QObject):
@@ -62,6 +63,7 @@ class DocumentPanels(QObject):
         self.board.said.connect(window.status.say)
         editing.changed.connect(window.refresh_soon)
         editing.jobs_changed.connect(window.refresh_soon)
+        window.desktop.kept.changed.connect(self._settings_changed)
         window.view.wipe_moved.connect(self._wipe)
         self.filmstrip.deleted.connect(self._offer_back)
         self.filmstrip.chosen_changed.connect(window.refresh_soon)
@@ -73,6 +75,11 @@ class DocumentPanels(QObject):
 
     def _show_document(self, state: State) -> None:
         self._window.desktop.show(Session(state))
+
+    def _settings_changed(self, before: Settings) -> None:
+        if self._window.desktop.kept.value.show_frame != before.show_frame:
+            self.follow_settings()
+            self._window.refresh_soon()
 
     def follow_settings(self) -> None:
         """Show the frame while Instruct is open and the frame is wanted; the strip unless the canvas is alone."""
@@ -93,6 +100,7 @@ class DocumentPanels(QObject):
 
     def close(self) -> None:
         """Take everything away."""
+        self._window.desktop.kept.changed.disconnect(self._settings_changed)
         self.drops.close()
         self._window.status.show_job_line(None)
         self._window.view.wipe_moved.disconnect(self._wipe)

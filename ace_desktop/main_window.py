@@ -245,15 +245,14 @@ class MainWindow(QMainWindow):
 
     def refresh(self) -> None:
         """Enable, check and name the actions as the document now is."""
-        session = self.session
         menus.enable_actions(self.actions_by_id, self.kinds, self._situation())
         for name, checked in CHECKED.items():
             self.actions_by_id[name].setChecked(checked(self))
-        history = session.history if session else None
+        history = self.session.history if self.session else None
         undo, redo = (history.undo_label, history.redo_label) if history else (None, None)
         self.actions_by_id["edit.undo"].setText(tr("Undo {step}", step=tr(undo)) if undo else tr("Undo"))
         self.actions_by_id["edit.redo"].setText(tr("Redo {step}", step=tr(redo)) if redo else tr("Redo"))
-        self.setWindowModified(bool(session and session.modified))
+        self.setWindowModified(bool(self.session and self.session.modified))
 
     def reason(self, action_id: str) -> str:
         """Say why an action cannot be used now; empty where it can."""
@@ -349,7 +348,7 @@ class MainWindow(QMainWindow):
         self.status.message.clear()
         self._whole.setEnabled(True)
         self.held = False
-        if self.focusWidget() is None:  # it was taken from what could not be used
+        if self.focusWidget() is None:  # pyright: ignore[reportUnnecessaryComparison] it was taken from what could not be used
             self.view.setFocus()
 
     def fail(self, error: Exception) -> None:
@@ -405,10 +404,8 @@ class MainWindow(QMainWindow):
         if now.tool_options != before.tool_options:
             self.options.refresh()
             self.view.update()
-        if (now.recent, now.show_frame) != (before.recent, before.show_frame):
+        if now.recent != before.recent:
             self._refresh.start()
-        if now.show_frame != before.show_frame and self.panels is not None:
-            self.panels.follow_settings()
 
     def _models_changed(self) -> None:
         shelf = self.desktop.models.shelf

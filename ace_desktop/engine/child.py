@@ -7,6 +7,7 @@ reads the pipe, so that a cancel is heard while it computes.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import queue
@@ -83,10 +84,11 @@ def main(pipe: Connection, prefix: str, log: Path) -> None:
 
 def _print_to(log: Path) -> None:
     """Let all that is printed here and by libraries go to a file, with the Python stack of a crash."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+    with contextlib.suppress(OSError):  # the disk is full or locked: an edit needs no log
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
     faulthandler.enable(2)
 
 

@@ -216,8 +216,9 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
     except RequestError:
         step = 0
     phase, notes = Phase(kept["phase"]), tuple(map(str, kept["notes"]))
-    said = {"sentence": str(kept["sentence"]), "details": str(kept["details"])} if phase is Phase.failed else {}
-    status = JobStatus(job, phase, made=made, notes=notes, resume_step=step, **said)
+    status = JobStatus(job, phase, made=made, notes=notes, resume_step=step)
+    if phase is Phase.failed:
+        status = replace(status, sentence=str(kept["sentence"]), details=str(kept["details"]))
     return path.stat().st_mtime, status
 
 

@@ -15,8 +15,13 @@ from .controls import PlainButton
 from .job_row import state_words
 from .popover import Popover
 from .queue_list import QueueList
+from .result_model import image_of_preview
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
+
+    from mlx_model.request import Progress
+
     from ..engine.engine import Engine
     from ..engine.jobs import JobStatus
 
@@ -58,7 +63,9 @@ class JobLine(QWidget):
         for widget in (self.words, self.bar, self.cancel):
             row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         engine.jobs_changed.connect(self.refresh)
-        engine.progressed.connect(self.refresh)
+        engine.progressed.connect(self._progressed)
+        self._pictures: dict[str, QImage | None] = {}
+        self.popover: Popover | None = None
         self.refresh()
 
     @property
@@ -92,20 +99,36 @@ class JobLine(QWidget):
         if self.isHidden() == bool(parts):
             self.setVisible(bool(parts))
 
+    def _progressed(self, job_id: str, progress: Progress) -> None:
+        preview = image_of_preview(progress)
+        if preview is not None:  # a job that is done has no other picture any more
+            self._pictures[job_id] = preview
+        for gone in self._pictures.keys() - {status.id for status in self._engine.jobs}:
+            del self._pictures[gone]
+        self.refresh()
+
     def _cancel(self) -> None:
         running = self._running
         if running is not None:
             self._engine.cancel(running.id)
 
     def open_list(self) -> None:
-        """Open the list of jobs above the line."""
-        popover = Popover(self.window())
+        """Open the list of jobs above the line, or close it."""
+        if self.popover is not None:
+            self.popover.leave()
+            return
+        popover = self.popover = Popover(self.window())
+        popover.opener = self.words
+        popover.destroyed.connect(self._closed)
         popover.setAccessibleName(tr("Edits"))
-        content = QueueList(self._engine, self._background, popover)
+        content = QueueList(self._engine, self._background, popover, self._pictures)
         popover.column.addWidget(content)
         popover.open_above(self)
         content.resized.connect(lambda: popover.fit_above(self))
         popover.fit_above(self)
+
+    def _closed(self) -> None:
+        self.popover = None
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Write everything again in another language."""

@@ -10,9 +10,9 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from ..canvas.view import CanvasView
-from ..document.references import BoardReference, reference_pixels
+from ..document.references import BoardReference
 from ..document.state import State
-from .thumbnails import small_image
+from .reference_model import reference_image
 
 _SIDE = 512
 _SHARE = 0.4
@@ -31,10 +31,7 @@ def make_ghost(state: State, reference_id: str) -> Ghost:
     """Make the ghost of a reference; safe in any thread."""
     import cv2
 
-    pixels, mask = reference_pixels(state, reference_id)
-    if mask is not None:
-        pixels = np.dstack([pixels[..., :3], np.minimum(pixels[..., 3], mask)])
-    image = small_image(pixels, _SIDE)
+    image = reference_image(state, reference_id, _SIDE)
     width, height = image.width(), image.height()
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine() // 4, 4)[:, :width]
     inside = (rows[..., 3] >= 128).astype(np.uint8)

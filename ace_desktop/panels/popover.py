@@ -19,6 +19,8 @@ class Popover(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._over = window
+        self.opener: QWidget | None = None
+        """What opened it, where a press there closes it by itself."""
         self._before: QWidget | None = window.focusWidget()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(8, 8, 8, 8)
@@ -70,7 +72,9 @@ class Popover(QFrame):
         return super().eventFilter(watched, event)
 
     def _holds(self, widget: QWidget) -> bool:
-        return widget is self or self.isAncestorOf(widget)
+        opener = self.opener
+        inside = widget is self or self.isAncestorOf(widget)
+        return inside or (opener is not None and (widget is opener or opener.isAncestorOf(widget)))
 
     def leave(self) -> None:
         """Close, and give the keyboard back."""

@@ -36,15 +36,21 @@ _SIDE = 80
 
 
 class QueueList(QWidget):
-    """All jobs of the engine, in their order."""
+    """All jobs of the engine, in their order; `pictures` has those of jobs that are known from before."""
 
     resized = Signal()
     """It has another height."""
 
-    def __init__(self, engine: Engine, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        background: Background,
+        parent: QWidget | None = None,
+        pictures: dict[str, QImage | None] | None = None,
+    ) -> None:
         super().__init__(parent)
         self._engine, self._background = engine, background
-        self._pictures: dict[str, QImage | None] = {}
+        self._pictures = {} if pictures is None else pictures
         self.setFixedWidth(WIDTH)
         self.heading = QLabel(self)
         self.heading.setObjectName("name")
@@ -123,7 +129,8 @@ class QueueList(QWidget):
             if status.id == chosen:
                 self.list.setCurrentItem(item)
             self._picture(status, row)
-        self._pictures = {status.id: self._pictures.get(status.id) for status in jobs}
+        for job_id in self._pictures.keys() - {status.id for status in jobs}:
+            del self._pictures[job_id]
 
     def _progressed(self, job_id: str, _progress: object) -> None:
         row, status = self.row(job_id), self._engine.status(job_id)
@@ -298,4 +305,4 @@ def picture_of(request: EditRequest, pictures: Mapping[str, Picture]) -> QImage 
         part = picture.pixels[max(top, 0) : top + height, max(left, 0) : left + width]
         if part.size:
             picture = Picture(part, picture.profile)
-    return small_image(eight_bits(picture), _SIDE)
+    return small_image(eight_bits(picture), _SIDE, picture.profile)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtGui import QActionGroup, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from ..background import Background
@@ -23,7 +23,7 @@ from ..session import Session
 from ..slow_steps import do_when_still
 from ..translation import tr
 from .controls import PlainButton
-from .incoming import SUFFIXES, Incoming, of_file, pictures_of
+from .incoming import SUFFIXES, Incoming, has_pictures, of_file, pictures_of
 from .layer_model import LAYER_MIME
 from .reference_adding import Ready, Source, make_ready, of_incoming, of_layer, of_selection, put_ready
 from .reference_empty import EmptyBoard
@@ -46,6 +46,7 @@ class ReferenceBoard(QWidget):
     def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self._background = session, background
+        self.setAcceptDrops(True)
         self.model = ReferenceModel(session, self)
         self.view = ReferenceView(self)
         self._row = ReferenceRow(self.view)
@@ -97,6 +98,19 @@ class ReferenceBoard(QWidget):
         self.add_button.clicked.connect(self.choose_files)
         self.selection_button.clicked.connect(self.add_selection)
         self.remove_button.clicked.connect(lambda: self.remove(self.chosen()))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take pictures and layers beside the cards too."""
+        data = event.mimeData()
+        if data.hasFormat(LAYER_MIME) or has_pictures(data):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Put them last."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.take(event.mimeData())
 
     # What comes in
 

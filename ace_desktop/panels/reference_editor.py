@@ -19,7 +19,7 @@ from ..document.references import (
     BoardReference,
     change_reference,
     find_reference,
-    reference_pixels,
+    reference_picture,
     set_reference_mask,
 )
 from ..document.state import State
@@ -29,6 +29,7 @@ from ..translation import tr
 from .cut_out import Scribble, automatic, cut_out, enlarged, working_copy
 from .reference_canvas import ReferenceCanvas
 from .reference_model import ROLE_NAMES
+from .thumbnails import shown_colours
 
 Grey = NDArray[np.uint8]
 
@@ -130,8 +131,8 @@ class ReferenceEditor(Sheet):
         state, reference = self._session.state, self._reference
 
         def work() -> _Opened:
-            pixels, mask = reference_pixels(change_reference(state, reference.id, crop=None), reference.id)
-            small = working_copy(pixels)
+            picture, mask = reference_picture(change_reference(state, reference.id, crop=None), reference.id)
+            small = shown_colours(working_copy(np.asarray(picture.pixels, np.uint8)), picture.profile)
             return _Opened(small, None if mask is None else enlarged(mask, small.shape[1], small.shape[0]))
 
         self._let_accept(False)

@@ -13,7 +13,7 @@ from ..document.references import (
     BoardReference,
     change_reference,
     move_reference,
-    reference_pixels,
+    reference_picture,
     references_of,
 )
 from ..document.state import State
@@ -198,10 +198,16 @@ def look_of(state: State, reference: BoardReference) -> object:
 
 def thumbnail(state: State, reference_id: str) -> QImage:
     """Make a card's picture: what of the reference the model is shown; safe in any thread."""
-    pixels, mask = reference_pixels(state, reference_id)
+    return reference_image(state, reference_id, SIDE)
+
+
+def reference_image(state: State, reference_id: str, side: int) -> QImage:
+    """Make a picture of what counts of a reference, with at most `side` pixels a side; safe in any thread."""
+    picture, mask = reference_picture(state, reference_id)
+    pixels = np.asarray(picture.pixels, np.uint8)
     if mask is not None:
         pixels = np.dstack([pixels[..., :3], np.minimum(pixels[..., 3], mask)])
-    return small_image(pixels, SIDE)
+    return small_image(pixels, side, picture.profile)
 
 
 def spoken(reference: BoardReference) -> str:

@@ -51,21 +51,35 @@ def plane_thumbnail(plane: Plane, rect: Rect, side: int = SIDE) -> QImage:
     return QImage(straight.data, width, height, width * 4, QImage.Format.Format_RGBA8888).copy()
 
 
-def small_image(pixels: NDArray[np.uint8], side: int = SIDE) -> QImage:
-    """Make a picture (h x w x 4, straight alpha) small enough for a square; safe in any thread."""
+def small_image(pixels: NDArray[np.uint8], side: int = SIDE, profile: bytes | None = None) -> QImage:
+    """Make a picture (h x w x 4, straight alpha) small enough for a square, in sRGB; safe in any thread."""
     import cv2  # not before there is a picture: it takes its time to load
 
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    # A large one is made smaller as it is first: only what is left is worth the memory of floats.
-    near = size[0] * _FINER, size[1] * _FINER
-    if near[0] < width:
-        pixels = np.asarray(cv2.resize(pixels, near, interpolation=cv2.INTER_AREA), np.uint8)
-    alpha = pixels[..., 3:].astype(np.float32) / 255
-    flat = np.asarray(cv2.resize(np.dstack([pixels[..., :3] * alpha, alpha]), size, interpolation=cv2.INTER_AREA))
-    colour = flat[..., :3] / np.maximum(flat[..., 3:], 1e-6)
-    return straight_image(np.dstack([np.clip(colour, 0, 255), flat[..., 3] * 255]).round().astype(np.uint8))
+    if pixels[..., 3].min() == 255:
+        return straight_image(shown_colours(_shrunk(pixels, size), profile))
+    alpha = np.ascontiguousarray(pixels[..., 3])  # what is transparent must not tint what is beside it
+    weighted = cv2.multiply(np.ascontiguousarray(pixels[..., :3]), cv2.merge([alpha] * 3), scale=1 / 255)
+    small = _shrunk(np.dstack([np.asarray(weighted, np.uint8), alpha]), size).astype(np.float32)
+    colour = np.clip(small[..., :3] * 255 / np.maximum(small[..., 3:], 1), 0, 255)
+    return straight_image(shown_colours(np.dstack([colour, small[..., 3]]).round().astype(np.uint8), profile))
+
+
+def _shrunk(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def shown_colours(pixels: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.uint8]:
+    """Convert RGBA from a profile (None: sRGB) to the window's colours."""
+    if profile is None:
+        return pixels
+    from ..document.export import in_srgb
+
+    return np.asarray(in_srgb(pixels, profile), np.uint8)
 
 
 def straight_image(pixels: NDArray[np.uint8]) -> QImage:

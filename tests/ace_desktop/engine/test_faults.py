@@ -189,6 +189,14 @@ def test_a_process_that_cannot_be_started_fails_each_job_once(new_engine: NewEng
         assert status_of(engine, name).sentence == faults.NOT_STARTED
 
 
+def test_without_a_folder_to_keep_things_in_jobs_run_all_the_same(
+    new_engine: NewEngine, until: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "engine").write_text("a file where the folder should be")
+    engine = new_engine()
+    until(engine, engine.submit(job()), Phase.done)
+
+
 def test_a_model_that_is_gone_is_said(engine: Engine, until: Run, tmp_path: Path) -> None:
     name = engine.submit(job(folder=tmp_path / "nothing"))
     until(engine, name, Phase.failed)

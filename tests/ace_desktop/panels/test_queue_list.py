@@ -180,8 +180,13 @@ def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: B
     listed = popover.findChild(QueueList)
     assert isinstance(listed, QueueList)
     assert titles(listed) == ["a red star", "a green heart"]
-    qtbot.keyClick(popover, Qt.Key.Key_Escape)
-    assert not popover.isVisible()
+    qtbot.mouseClick(line.words, Qt.MouseButton.LeftButton)
+    assert not popover.isVisible(), "the words that opened it close it"
+    qtbot.waitUntil(lambda: line.popover is None)
+    line.words.click()
+    assert line.popover is not None
+    qtbot.keyClick(line.popover, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: line.popover is None)
     line.cancel.click()
     engine.cancel_all()
     assert not line.isVisible()

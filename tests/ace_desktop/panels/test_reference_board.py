@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.background import Background
@@ -90,6 +90,16 @@ def test_files_are_dropped_between_cards(board: ReferenceBoard, qtbot: QtBot) ->
     drop(board, files(SAMPLES / "subject-reference-1.png"), 1)
     qtbot.waitUntil(lambda: len(listed(board)) == 3, timeout=PATIENCE_MS)
     assert names(board) == [GEM.stem, "subject-reference-1", FACE.stem]
+
+
+def test_a_picture_dropped_beside_the_cards_goes_last(board: ReferenceBoard, qtbot: QtBot) -> None:
+    filled(board, qtbot)
+    data = files(GEM)
+    at = QPoint(40, board.height() - 10)
+    copy, left, no = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(board, QDragEnterEvent(at, copy, data, left, no))
+    QApplication.sendEvent(board, QDropEvent(QPointF(at), copy, data, left, no))
+    qtbot.waitUntil(lambda: names(board) == [GEM.stem, FACE.stem, GEM.stem], timeout=PATIENCE_MS)
 
 
 def test_a_layer_becomes_a_reference_as_it_is_seen_alone(board: ReferenceBoard, qtbot: QtBot) -> None:
