@@ -68,6 +68,7 @@ class DocumentPanels(QObject):
         self.filmstrip.deleted.connect(self._offer_back)
         self.filmstrip.chosen_changed.connect(window.refresh_soon)
         self.drops.placed.connect(self._say_ready)
+        self.board.place_wanted.connect(self.drops.place_in_view)
         self.drops.result_dropped.connect(self.filmstrip.accept)
         self.layers.run_again.connect(editing.rerun)
         editing.stale_changed.connect(lambda: self.layers.show_stale(editing.stale))

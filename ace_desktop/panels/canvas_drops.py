@@ -124,6 +124,13 @@ class CanvasDrops(QObject):
             self.placed.emit,
         )
 
+    def place_in_view(self, reference_id: str) -> None:
+        """Place a reference in the middle of what is seen of the picture, as dropping its card there does."""
+        session, view = self._view.session, self._view
+        if session is not None:
+            seen = view.transform.document_rect(view.rect()) & session.state.frame or session.state.frame
+            self.place(session, reference_id, (seen.x + seen.width / 2, seen.y + seen.height / 2))
+
     # A picture
 
     def ask(self, pictures: Sequence[Incoming], at: QPointF, centre: tuple[float, float]) -> None:

@@ -40,6 +40,8 @@ class ReferenceBoard(QWidget):
 
     failed = Signal(object)
     """An Exception to be explained: a picture that cannot be read."""
+    place_wanted = Signal(str)
+    """A reference is to be blended in where the person looks: what dragging its card onto the canvas does."""
     said = Signal(str)
     """A sentence for the status line."""
 
@@ -258,6 +260,7 @@ class ReferenceBoard(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(tr("Crop and cut out…"), partial(self.edit, reference_id))
         menu.addAction(tr("Rename"), lambda: self.view.edit(self.model.index_of(reference_id)))
+        menu.addAction(tr("Blend into the picture"), partial(self.place_wanted.emit, reference_id))
         self._fill_roles(menu.addMenu(tr("Role")), reference_id)
         menu.addAction(tr("Switch off") if reference.on else tr("Switch on"), partial(self.flip, reference_id))
         menu.addSeparator()

@@ -133,6 +133,15 @@ def test_a_card_that_falls_beside_the_picture_goes_to_its_border(canvas: Canvas,
     assert canvas.failures == []
 
 
+def test_a_card_is_placed_without_a_mouse_where_the_person_looks(canvas: Canvas, qtbot: QtBot) -> None:
+    canvas.view.fit()
+    with qtbot.waitSignal(canvas.drops.placed, timeout=PATIENCE_MS):
+        canvas.drops.place_in_view(references_of(canvas.session.state)[0].id)
+    content = canvas.session.state.edit_mask.content()
+    assert abs(content.x + content.width / 2 - WIDTH / 2) <= 1
+    assert abs(content.y + content.height / 2 - HEIGHT / 2) <= 1
+
+
 def test_a_card_of_another_document_does_nothing(canvas: Canvas) -> None:
     canvas.card.setData(REFERENCE_MIME, b"unknown")
     before = canvas.session.state

@@ -203,6 +203,9 @@ def test_the_eye_is_clicked_and_the_role_chosen_in_a_menu(board: ReferenceBoard,
     qtbot.mouseClick(board.view.viewport(), Qt.MouseButton.LeftButton, pos=place.eye.center())
     assert not listed(board)[1].on
     menu = board.menu_of(listed(board)[1].id)
+    with qtbot.waitSignal(board.place_wanted) as placing:
+        next(action for action in menu.actions() if action.text() == "Blend into the picture").trigger()
+    assert placing.args == [listed(board)[1].id]
     roles = next(action.menu() for action in menu.actions() if action.text() == "Role")
     next(action for action in roles.actions() if action.text() == "Face").trigger()  # pyright: ignore[reportAttributeAccessIssue]
     assert listed(board)[1].role == "face"
