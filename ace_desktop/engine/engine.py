@@ -272,8 +272,11 @@ class Engine(QObject):
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
             self._on_disk(lambda _: write_times(self.folder / "times.json", times))
-        if before is None or before.phase is not Phase.running or event.cancelled:
+        if before is None or before.phase is not Phase.running:
             self._change(self._queue)
+        elif event.cancelled:
+            self._change(queue.moved_on(self._queue, event.job, Phase.cancelled, progress=None))
+            self._keep(event.job)
         elif event.sentence:
             self._loaded = (None, "")  # in what state the process is nobody knows
             sentence = model_said(event.said) or said(tr(event.sentence))
