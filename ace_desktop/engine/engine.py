@@ -166,8 +166,18 @@ class Engine(QObject):
         """
         self._held[job_id] = self._held.get(job_id, 0) + 1
 
-    def release(self, job_id: str) -> None:
-        """Note what a job has made, and let it go if it is done."""
+    def release(self, job_id: str, lost: int | None = None, sentence: str = "") -> None:
+        """Note what a job has made, and let it go if it is done.
+
+        A result (by the index of its request) that was `lost` since it could not be put on the disk counts as not
+        made: the job fails with that sentence, and can be run again for it.
+        """
+        status = self.status(job_id)
+        if status is not None and lost is not None:
+            made = status.made - {lost}
+            self._queue = queue.changed(self._queue, job_id, made=made, sentence=sentence)
+            if status.phase is Phase.done:
+                self._fail(job_id, sentence)
         left = self._held.pop(job_id, 1) - 1
         if left:
             self._held[job_id] = left
@@ -279,16 +289,18 @@ class Engine(QObject):
             self._keep(event.job)
         elif event.sentence:
             self._loaded = (None, "")  # in what state the process is nobody knows
-            sentence = model_said(event.said) or said(tr(event.sentence))
-            self._change(
-                queue.moved_on(self._queue, event.job, Phase.failed, sentence=sentence, details=event.details)
-            )
-            self._keep(event.job)
-            self.failed.emit(event.job)
+            self._fail(event.job, model_said(event.said) or said(tr(event.sentence)), event.details)
+        elif before.left:
+            self._fail(event.job, before.sentence)
         else:
             self._change(queue.moved_on(self._queue, event.job, Phase.done, progress=None))
             self._put_away(event.job)
             self.finished.emit(event.job)
+
+    def _fail(self, job_id: str, sentence: str, details: str = "") -> None:
+        self._change(queue.moved_on(self._queue, job_id, Phase.failed, sentence=sentence, details=details))
+        self._keep(job_id)
+        self.failed.emit(job_id)
 
     def _change(self, now: queue.Queue) -> None:
         """Take a new queue, and begin what is next in it."""

@@ -276,6 +276,27 @@ def test_a_result_for_a_closed_document_is_kept(open_document: Open, qtbot: QtBo
     assert result.words == "a red star"
 
 
+@pytest.mark.parametrize("variations", [1, 2])
+def test_a_result_that_the_disk_did_not_take_is_not_lost_but_made_again(
+    open_document: Open, tmp_path: Path, qtbot: QtBot, variations: int
+) -> None:
+    place = tmp_path / "results"
+    place.write_text("no folder can be made here")
+    desk = open_document(scene())
+    desk.editing.change(variations=variations, seed=40)
+    desk.editing.run()
+    qtbot.waitUntil(lambda: len(desk.failures) == variations, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not desk.editing.engine.busy, timeout=PATIENCE_MS)
+    (status,) = desk.editing.jobs
+    assert (status.phase, status.made) == (Phase.failed, frozenset())
+    assert "could not be saved" in status.sentence
+    desk.failures.clear()
+    place.unlink()
+    desk.editing.engine.run_again(status.id)
+    assert {result.seed for result in desk.made(variations)} == set(range(40, 40 + variations))
+    assert desk.editing.jobs[0].phase is Phase.done
+
+
 def test_cancelling_stops_what_this_document_has_in_the_queue_and_nothing_else(open_document: Open) -> None:
     desk = open_document(asking(scene(), steps=40))
     other = open_document(replace(scene(), settings={**scene().settings, "project": "f" * 32}))
