@@ -26,6 +26,7 @@ from mlx_model.request import Box, EditRequest, EditResult, Picture, RequestErro
 
 from .description import MAX_PIXELS, whole
 from .export import in_srgb
+from .geometry import Rect
 from .openraster_write import scaled_down
 from .plane_png import decode_png, png_size
 
@@ -39,6 +40,10 @@ _TEXTS: Final = ("id", "created", "model", "run", "below", "base")
 _FLAGS: Final = ("foreign", "starred", "rejected", "accepted")
 _ID: Final = re.compile("[0-9a-f]{32}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
+
+
+class LaterVersion(ValueError):
+    """A description that a later version of this program wrote; what it describes is whole."""
 
 
 @dataclass(frozen=True)
@@ -148,16 +153,21 @@ def from_json(data: bytes) -> Result:
     """Read what `to_json` wrote.
 
     Raises:
-        ValueError: it is damaged, or of a later version.
+        ValueError: it is damaged.
+        LaterVersion: it is not for this version to read.
     """
     try:
         held: dict[str, Any] = dict(json.loads(data))
-        if held["format"] != FORMAT or not _ID.fullmatch(held["id"]):
-            raise ValueError("format")
+        if whole(held["format"], FORMAT) > FORMAT:
+            raise LaterVersion("format")
+        if not _ID.fullmatch(held["id"]):
+            raise ValueError("id")
         if held["base"] and not _DIGEST.fullmatch(held["base"]):
             raise ValueError("base")
         left, top, width, height = (whole(number) for number in held["box"])
         wide, high = (whole(number, 1) for number in held["frame"])
+        if wide * high > MAX_PIXELS or Rect(left, top, width, height) not in Rect(0, 0, wide, high):
+            raise ValueError("box")
         plain: dict[str, Any] = {name: str(held[name]) for name in _TEXTS}
         plain |= {name: bool(held[name]) for name in _FLAGS}
         made = Result(

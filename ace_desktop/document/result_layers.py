@@ -171,7 +171,7 @@ def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
         mask = Plane.of(np.asarray(grey, np.uint8))
         pixels = pixels.copy()
         pixels[..., 3] = np.where(shown > 0, full, 0)
-    words = result.words.strip() or TASKS[result.task].title
+    words = result.words.strip() or (TASKS[result.task].title if result.task in TASKS else result.task)
     extra: Mapping[str, Any] = {
         RECIPE: json.loads(result.recipe.to_json()),
         RESULT: result.id,
