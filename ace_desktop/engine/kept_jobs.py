@@ -89,7 +89,10 @@ class KeptJobs:
             raise OSError(f"{folder} cannot be locked: {error}") from error
 
     def take_over(self) -> list[JobStatus]:
-        """Take the jobs of programs that are gone, as interrupted or failed; damaged ones are removed."""
+        """Take the jobs of programs that are gone, as interrupted or failed.
+
+        Damaged ones are removed; those of a later version stay for it.
+        """
         found: list[tuple[float, JobStatus]] = []
         for queue in sorted(self._folder.iterdir()):
             if queue == self.place or not queue.is_dir():
@@ -106,15 +109,21 @@ class KeptJobs:
 
     def _take_queue(self, queue: Path) -> Iterator[tuple[float, JobStatus]]:
         for left in sorted(queue.iterdir()):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-                if (left / _JOB).is_file():
-                    place = self.place / left.name
-                    left.replace(place)
-                    written, status = _read_job(place)
-                    if status.phase in _BACK_AS:
-                        yield written, replace(status, phase=_BACK_AS[status.phase])
-                    else:
-                        shutil.rmtree(place, ignore_errors=True)
+            if not (left / _JOB).is_file():
+                continue
+            place = self.place / left.name
+            try:
+                left.replace(place)
+                written, status = _read_job(place)
+            except (OSError, _LaterVersion):
+                continue
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                shutil.rmtree(place, ignore_errors=True)
+                continue
+            if status.phase in _BACK_AS:
+                yield written, replace(status, phase=_BACK_AS[status.phase])
+            else:
+                shutil.rmtree(place, ignore_errors=True)
 
     def write(self, status: JobStatus) -> Mapping[str, Picture]:
         """Bring a job up to date on the disk; returns its pictures as they are kept.
@@ -168,6 +177,10 @@ class KeptJobs:
                 shutil.rmtree(self.place, ignore_errors=True)
 
 
+class _LaterVersion(Exception):
+    """A job that this version cannot read."""
+
+
 def _described(status: JobStatus) -> dict[str, Any]:
     job = status.job
     return {
@@ -195,7 +208,7 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
     path = place / _JOB
     kept = json.loads(path.read_text(encoding="utf-8"))
     if kept["format"] != _FORMAT:
-        raise ValueError("a later version")
+        raise _LaterVersion
     job = Job(
         requests=tuple(EditRequest.from_json(text) for text in kept["requests"]),
         pictures=KeptPictures(place, tuple(map(str, kept["pictures"]))),

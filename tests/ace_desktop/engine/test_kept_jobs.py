@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,32 @@ def test_a_damaged_job_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         pictures[picture]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "requests": [1]}'])
+def test_a_damaged_job_takes_no_room_for_ever(tmp_path: Path, text: str) -> None:
+    first, damaged = KeptJobs(tmp_path), status()
+    first.write(damaged)
+    (first.place / damaged.id / "job.json").write_text(text)
+    first.close()
+    second = KeptJobs(tmp_path)
+    assert second.take_over() == []
+    second.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_of_a_later_version_waits_for_it(tmp_path: Path) -> None:
+    first, later = KeptJobs(tmp_path), status()
+    first.write(later)
+    path = first.place / later.id / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    first.close()
+    second = KeptJobs(tmp_path)
+    assert second.take_over() == []
+    second.close()
+    path = next(tmp_path.rglob("job.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    assert [found.id for found in KeptJobs(tmp_path).take_over()] == [later.id]
 
 
 def test_a_forgotten_job_leaves_nothing(tmp_path: Path) -> None:
