@@ -26,6 +26,7 @@ from mlx_model.request import Box, EditRequest, EditResult, Picture, RequestErro
 
 from .description import MAX_PIXELS, whole
 from .export import in_srgb
+from .frame_place import Place, checked
 from .geometry import Rect
 from .openraster_write import scaled_down
 from .plane_png import decode_png, png_size
@@ -55,6 +56,7 @@ class Result:
     one was made of. `box` is where the patch lies in a picture of `frame` (width, height); `below` is the digest of
     what lay below the edit. `foreign`: it was made for another picture than the document. `seconds` it took; `size`
     is that of the patch in bytes on disk; `base` names the file of what the model saw, "" where nothing was there.
+    `place` is where the document's picture lay then.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Result:
     rejected: bool = False
     accepted: bool = False
     warnings: tuple[str, ...] = ()
+    place: Place = ()
 
     @property
     def request(self) -> EditRequest:
@@ -142,7 +145,7 @@ def to_json(result: Result) -> bytes:
         name: getattr(result, name)
         for name in (
             "id", "created", "model", "run", "parents", "box", "frame", "below", "base", "seconds", "size", "foreign",
-            "starred", "rejected", "accepted", "warnings",
+            "starred", "rejected", "accepted", "warnings", "place",
         )
     }  # fmt: skip
     recipe, asked = json.loads(result.recipe.to_json()), json.loads(result.asked.to_json())
@@ -180,6 +183,7 @@ def from_json(data: bytes) -> Result:
             seconds=float(held["seconds"]),
             size=whole(held["size"], 0),
             warnings=tuple(str(sentence) for sentence in held["warnings"]),
+            place=checked(held.get("place", ())),
         )
         if any(not _DIGEST.fullmatch(name) for name in made.inputs):
             raise ValueError("inputs")

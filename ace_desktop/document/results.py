@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mlx_model.request import EditRequest, EditResult, Picture, digest
 
 from .errors import DocumentError
+from .frame_place import Place
 from .result_files import (
     FOLDER,
     INPUTS,
@@ -60,6 +61,8 @@ class Made(Protocol):
     def below(self) -> str: ...  # noqa: D102
     @property
     def parents(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def place(self) -> Place: ...  # noqa: D102
 
 
 class ResultStore:
@@ -173,6 +176,7 @@ class ResultStore:
             box=box,
             frame=frame,
             below=made.below,
+            place=made.place,
             base=base,
             seconds=sum(result.timings.values()),
             size=len(data),

@@ -195,6 +195,7 @@ def _described(status: JobStatus) -> dict[str, Any]:
         "document": job.document,
         "below": job.below,
         "parents": list(job.parents),
+        "place": list(job.place),
         "phase": status.phase.value,
         "made": sorted(status.made),
         "notes": list(status.notes),
@@ -219,6 +220,7 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
         document=str(kept["document"]),
         below=str(kept["below"]),
         parents=tuple(map(str, kept["parents"])),
+        place=tuple(map(float, kept.get("place", ()))),
         id=str(kept["id"]),
     )
     if job.id != place.name:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.below import below, digest_of
-from ace_desktop.document.canvas_size import crop, flip_document, image_size
+from ace_desktop.document.canvas_size import crop, expand, flip_document, image_size, rotate_document
 from ace_desktop.document.compose import compose, compose_layers
 from ace_desktop.document.edit import mask_box
 from ace_desktop.document.errors import DocumentError
@@ -22,9 +22,11 @@ from ace_desktop.document.geometry import Rect
 from ace_desktop.document.openraster_read import read_openraster
 from ace_desktop.document.openraster_write import write_openraster
 from ace_desktop.document.plane import Plane
+from ace_desktop.document.result_files import from_json, to_json
 from ace_desktop.document.result_layers import (
     accept,
     accept_again,
+    box_now,
     is_stale,
     mask_of_layer,
     request_of_layer,
@@ -166,10 +168,45 @@ def test_what_does_not_fit_is_refused_with_a_sentence(painted: Callable[..., tup
     state = scene()
     result, patch = painted(state)
     with pytest.raises(DocumentError, match="no longer fits"):
-        accept(crop(state, Rect(0, 0, 60, 60)), result, patch)
+        accept(crop(state, Rect(0, 0, 20, 90)), result, patch)
     with pytest.raises(DocumentError, match="another picture"):
         accept(state, replace(result, foreign=True), patch)
-    assert accept(crop(state, Rect(0, 0, 90, 90)), result, patch).active != state.active
+    assert accept(crop(state, Rect(0, 0, 21, 90)), result, patch).active != state.active
+
+
+FRAMES: dict[str, Callable[[State], State]] = {
+    "cropped": lambda state: crop(state, Rect(25, 10, 80, 90)),
+    "cropped through it": lambda state: crop(state, Rect(40, 35, 20, 20)),
+    "with room": lambda state: expand(state, 13, 0, 5, 7),
+    "mirrored": lambda state: flip_document(state, "horizontal"),
+    "turned": lambda state: rotate_document(state, 270),
+    "smaller": lambda state: image_size(state, state.width // 2, state.height // 4),
+    "larger": lambda state: image_size(state, state.width * 2, state.height * 3),
+    "turned and cropped": lambda state: crop(rotate_document(state, 90), Rect(9, 9, 100, 100)),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_result_finds_its_place_whatever_became_of_the_frame_meanwhile(
+    painted: Callable[..., tuple[Result, Picture]], name: str
+) -> None:
+    change = FRAMES[name]
+    result, patch = painted(scene())
+    late, early = accept(change(scene()), result, patch), change(accept(scene(), result, patch))
+    assert np.array_equal(compose(late), compose(early))
+
+
+def test_a_result_of_a_cropped_picture_fits_the_whole_one_too(
+    painted: Callable[..., tuple[Result, Picture]],
+) -> None:
+    cropped = crop(scene(), Rect(5, 7, 110, 100))
+    result, patch = painted(cropped)
+    assert from_json(to_json(result)) == result
+    after = accept(scene(), result, patch)
+    assert find(after, after.active or "").x == BOX.x + 5
+    assert np.array_equal(compose(after)[7:107, 5:115], compose(accept(cropped, result, patch)))
+    assert box_now(scene(), result.box, result.place) == (BOX.x + 5, BOX.y + 7, BOX.width, BOX.height)
+    assert box_now(image_size(scene(), 30, 30), result.box, result.place) is None
 
 
 # Stale
