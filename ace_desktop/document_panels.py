@@ -40,7 +40,7 @@ class DocumentPanels(QObject):
         self.filmstrip = Filmstrip(
             self.editing, background, window, with_recipe=lambda: desktop.kept.value.export_recipe
         )
-        self.drops = CanvasDrops(window.view, background, desktop.kept, self)
+        self.drops = CanvasDrops(window.view, session, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
         self.job_line = JobLine(desktop.engine, background, window)
         window.status.show_job_line(self.job_line)
