@@ -186,7 +186,7 @@ def _selected(values: Pixels) -> Rect:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text is missing")
-    return value
+    return value.encode("utf-8", "replace").decode()  # half a character can be neither shown nor kept
 
 
 def _whole_number(value: Any) -> int:

@@ -39,7 +39,7 @@ class Engine(QObject):
 
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
-    has it, and so is `precision`; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry`
+    has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the rest: `entry`
     runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
     """
 
@@ -89,7 +89,7 @@ class Engine(QObject):
             entry=entry,
             patience=patience,
             save_after=save_after,
-            idle_seconds=60 * idle_minutes,
+            idle_seconds=60 * idle_minutes or None,
         )
         self._driver.start()
 
@@ -212,7 +212,7 @@ class Engine(QObject):
     def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
         """Take new settings, as the constructor has them; they hold from the next job on."""
         self._memory_limit, self._precision = memory_limit, precision
-        self._driver.idle_seconds = 60 * idle_minutes
+        self._driver.let_go_after(60 * idle_minutes or None)
 
     def close(self) -> None:
         """End the process and all threads, within 2 seconds; what is undone is kept for the next start."""

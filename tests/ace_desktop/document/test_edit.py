@@ -87,6 +87,11 @@ def test_what_a_later_version_or_nobody_sets_counts_for_nothing(strange: dict[st
     assert settings_of(state) == EditSettings(instruction="a star")
 
 
+def test_half_a_character_does_not_get_into_a_request() -> None:
+    state = with_settings(small_document(), EditSettings(instruction="a smile \ud83d"))
+    assert settings_of(state).instruction == "a smile ?"
+
+
 @given(json_values)
 @limits(max_examples=30, deadline=None)
 def test_settings_that_are_none_at_all_are_the_defaults(junk: Any) -> None:
