@@ -10,7 +10,6 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from . import self_test
 from .canvas.colours import tag_windows
 from .collector import Collector
 from .desktop import Desktop, FileOpenEvents
@@ -19,11 +18,15 @@ from .places import NAME, Places
 from .recovery_dialog import offer_recovery
 from .reporting import catch, write_log
 
+SELF_TEST = "--self-test"
+
 
 def main(arguments: Sequence[str] = sys.argv) -> int:
     """Run until the last window is closed; with --self-test only try out whether everything works."""
-    if self_test.OPTION in arguments[1:]:
-        return self_test.main()
+    if SELF_TEST in arguments[1:]:
+        from .self_test import main as try_out
+
+        return try_out()
     tag_windows()
     application = QApplication(list(arguments))
     application.setApplicationName(NAME)
@@ -32,13 +35,13 @@ def main(arguments: Sequence[str] = sys.argv) -> int:
     places = Places.of_user()
     write_log(places.logs)
     desktop = Desktop(application, places)
-    collector = Collector(application)
 
     def tell(text: str, details: str) -> None:
         (desktop.active_window() or desktop.new_window()).message.say(text, details)
 
     catch(tell)
     begin(desktop, events, [Path(name) for name in application.arguments()[1:]])
+    collector = Collector(application)
     try:
         return application.exec()
     finally:

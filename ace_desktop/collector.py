@@ -1,7 +1,8 @@
 """Python's cyclic garbage collector, kept in the GUI thread.
 
 It runs in whatever thread allocates last, and then deletes Qt objects there that belong to the GUI thread, which ends
-the program now and then. So it is switched off, and asked by a timer whether it would have run.
+the program now and then. So it is switched off, and asked by a timer whether it would have run. What is there at that
+time (modules, tables, the first window) is never looked at again: that takes longer than two frames.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Collector(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         gc.disable()
+        gc.freeze()
         self._timer = QTimer(self, interval=INTERVAL_MS)
         self._timer.timeout.connect(self.collect)
         self._timer.start()
@@ -33,4 +35,5 @@ class Collector(QObject):
     def close(self) -> None:
         """Let Python collect as it likes again."""
         self._timer.stop()
+        gc.unfreeze()
         gc.enable()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from .edit_on_canvas import EditOnCanvas
+from .panels.before_key import BeforeKey
 from .panels.canvas_drops import CanvasDrops
 from .panels.filmstrip import Filmstrip
 from .panels.inspector import INSTRUCT, LAYERS, REFERENCES
@@ -42,6 +43,8 @@ class DocumentPanels(QObject):
         )
         self.drops = CanvasDrops(window.view, session, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
+        strip = self.filmstrip
+        self.before_key = BeforeKey(window.view, lambda: strip.chosen is not None, strip.show_before, self)
         self.job_line = JobLine(desktop.engine, background, window)
         window.status.show_job_line(self.job_line)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
@@ -103,6 +106,7 @@ class DocumentPanels(QObject):
         """Take everything away."""
         self._window.desktop.kept.changed.disconnect(self._settings_changed)
         self.drops.close()
+        self.before_key.close()
         self._window.status.show_job_line(None)
         self._window.view.wipe_moved.disconnect(self._wipe)
         self.on_canvas.close()

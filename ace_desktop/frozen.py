@@ -8,7 +8,6 @@ unless the program sees to it: otherwise each child would open another window.
 from __future__ import annotations
 
 import multiprocessing
-import plistlib
 import re
 import runpy
 import sys
@@ -50,6 +49,8 @@ def bundle_executable(module: Path) -> Path | None:
     contents = module.absolute().parents[3] if len(module.absolute().parents) > 3 else module
     if contents.name != "Contents":
         return None
+    import plistlib
+
     try:
         name = plistlib.loads((contents / "Info.plist").read_bytes())["CFBundleExecutable"]
     except (OSError, KeyError, plistlib.InvalidFileException):

@@ -31,6 +31,13 @@ def stage(progress: Progress | None) -> str:
     return tr(STAGES.get(progress.stage, "Getting ready"))
 
 
+def stage_in_short(progress: Progress | None) -> str:
+    """Say it where there is little room: while steps are counted, by their number alone."""
+    if progress is not None and progress.stage == "denoise" and progress.steps and progress.step:
+        return tr("Step {step} of {steps}", step=progress.step, steps=progress.steps)
+    return tr(STAGES.get(progress.stage, "Getting ready")) if progress is not None else tr("Starting")
+
+
 def share(progress: Progress | None, index: int, total: int) -> float:
     """Give how much of a job is done, 0..1: its requests one after another, each by its steps."""
     if progress is None:

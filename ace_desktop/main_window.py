@@ -73,8 +73,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setUnifiedTitleAndToolBarOnMac(True)
         self.kinds = menus.window_kinds(tool_actions())
-        chosen = desktop.kept.value.shortcuts
-        self.actions_by_id = menus.make_actions(self, self.kinds, self.run, chosen)
+        self.actions_by_id = menus.make_actions(self, self.kinds, self.run, desktop.kept.value.shortcuts)
         self.view = CanvasView(session, self)
         self.view.addAction(self.actions_by_id["view.canvas_only"])
         self.welcome = Welcome(self.actions_by_id, self)
@@ -83,7 +82,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget(self)  # the canvas, or how to begin
         self.message = MessageBar(self)
         self.status = Status(self)
-        self.options = ToolOptions(self)
+        self.options = ToolOptions({"move": lambda strip: fields_of(self.view, strip)}, self)
         self.tools = ToolColumn(self.actions_by_id, [kind for kind in self.kinds if kind.id.startswith(PREFIX)], self)
         self.inspector = Inspector(desktop.kept, self)
         self._toolbar = QToolBar(self)
@@ -289,8 +288,7 @@ class MainWindow(QMainWindow):
         values = OptionValues(kind, self.desktop.kept)
         if self.session is not None:
             self.view.tool = kind.make(self.session, values)
-        more = partial(fields_of, self.view) if kind.id == "move" else None
-        self.options.show_tool(kind if self.session and not self.canvas_only else None, values, more)
+        self.options.show_tool(kind if self.session and not self.canvas_only else None, values)
         self.desktop.kept.change(tool=kind.id)
 
     def paint_on_mask(self, wanted: bool) -> None:
@@ -348,8 +346,7 @@ class MainWindow(QMainWindow):
         self.status.message.clear()
         self._whole.setEnabled(True)
         self.held = False
-        if self.focusWidget() is None:  # pyright: ignore[reportUnnecessaryComparison] it was taken from what could not be used
-            self.view.setFocus()
+        (self.focusWidget() or self.view).setFocus()  # it was taken from what could not be used
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong: errors of files in their own words, others in general ones, with details to copy."""

@@ -24,7 +24,6 @@ from .places import resources
 if TYPE_CHECKING:
     from .document.state import State
 
-OPTION = "--self-test"
 SAMPLE = "repaint"
 """The sample of `resources/samples/demo.json` that is edited."""
 _PATIENCE = 300.0

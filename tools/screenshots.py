@@ -66,6 +66,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     from ace_desktop.recovery_dialog import RecoveryDialog
     from ace_desktop.session import Session
     from tools.screenshots_edit import take_edit
+    from tools.screenshots_instruct import take_instruct
 
     application = QApplication(sys.argv[:1])
     kept = tempfile.TemporaryDirectory()
@@ -74,7 +75,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     mark = f"{theme}-{language}" + (f"-{scale}x" if scale > 1 else "")
 
     def settle(ready: Callable[[], bool] = lambda: True) -> None:
-        for _ in range(200):
+        for _ in range(2400):  # a busy machine takes its time
             QTest.qWait(50)
             if ready() and not desktop.background.running:
                 break
@@ -139,9 +140,7 @@ def take(folder: Path, theme: str, language: str, scale: int, names: Sequence[st
     window.close()
     settle()
     if not names or any(name.startswith("instruct") for name in names):
-        from tools.screenshot_edits import take_edits
-
-        take_edits(desktop, settle, save, language)
+        take_instruct(desktop, settle, save, language)
     desktop.close()
     kept.cleanup()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -50,6 +50,14 @@ DURING_STROKES_MS = 150
 _UNDER_WORDS = ("instruction",)
 _UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
+
+
+Said: TypeAlias = tuple[str, Sequence[tuple[str, str]]]
+"""A sentence and its links."""
+
+
+def _nothing() -> Said:
+    return "", ()
 
 
 class InstructPanel(QWidget):
@@ -195,7 +203,7 @@ class InstructPanel(QWidget):
         editing = self.editing
         settings, config = editing.settings, editing.config
         controlled = settings.control is not None or settings.control_reference is not None
-        held = TASKS["control" if controlled or editing.task == "control" else editing.task]
+        held = TASKS.get("control" if controlled else editing.task, TASKS["repaint"])
         fill = config is not None and config.kind == "fill"
         shelf = self._models.shelf
         here = [(model.name, model.title) for model in shelf.here if model.config is not None] if shelf else []
@@ -217,30 +225,26 @@ class InstructPanel(QWidget):
         for problem in self.editing.problems:
             sentences.setdefault(problem.field, said(problem.sentence))
         hidden = [name for name in sentences if name in self.details.notes] if not self.more_shown else []
-        for note, fields in (
-            (self.words_note, _UNDER_WORDS),
-            (self.chip_note, _UNDER_CHIP),
-            (self.run_note, (*_UNDER_RUN, *hidden)),
+        for note, fields, otherwise in (
+            (self.words_note, _UNDER_WORDS, self._remark),
+            (self.chip_note, _UNDER_CHIP, _nothing),
+            (self.run_note, (*_UNDER_RUN, *hidden), self._failure),
         ):
             name = next((name for name in fields if name in sentences), "")
-            note.say(sentences.get(name, ""), self._links(name))
+            note.say(*((sentences[name], self._links(name)) if name else otherwise()))
         for name, note in self.details.notes.items():
             note.say(sentences.get(name, "") if self.more_shown else "", self._links(name))
-        if not self.words_note.sentence:
-            self.words_note.say(self._remark())
-        if not self.run_note.sentence:
-            self._show_failure()
 
-    def _remark(self) -> str:
+    def _remark(self) -> Said:
         """Say what will happen that is not seen: words that are not read, and what is done without words."""
         editing = self.editing
         if self.words.marked and self._reader is not None:
             if self._reader.small:
-                return tr("The built-in model doesn't know the underlined words.")
-            return tr("This model reads English: it does not see the underlined words.")
+                return tr("The built-in model doesn't know the underlined words."), ()
+            return tr("This model reads English: it does not see the underlined words."), ()
         if editing.task == "remove" and not editing.settings.instruction.strip():
-            return tr("Without words, what is under the mask is removed.")
-        return ""
+            return tr("Without words, what is under the mask is removed."), ()
+        return _nothing()
 
     def _links(self, name: str) -> list[tuple[str, str]]:
         return [(tr(text), action) for text, action in LINKS.get(name, ()) if action in self._actions]
@@ -263,11 +267,12 @@ class InstructPanel(QWidget):
         reason = next((said(problem.sentence) for problem in editing.problems if problem.blocks), "")
         self.run_row.show_ready(editing.expected_seconds, can_run=editing.can_run, reason=reason)
 
-    def _show_failure(self) -> None:
+    def _failure(self) -> Said:
         """Say why the last job failed, until another begins."""
         last = self.editing.jobs[-1:]
         if last and last[0].phase in ("failed", "interrupted"):
-            self.run_note.say(said(last[0].sentence), [(tr("Run again"), "instruct.run_again")])
+            return said(last[0].sentence), ((tr("Run again"), "instruct.run_again"),)
+        return _nothing()
 
     # What the model reads
 

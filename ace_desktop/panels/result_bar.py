@@ -133,7 +133,7 @@ class ResultBar(QWidget):
         self.space_button.setAccessibleName(tr("Room for results"))
         self.space_button.setToolTip(tr("Room that results take on the disk; click to free some"))
         for button, name, hint in (
-            (self.before_button, tr("Before"), tr("Hold to see the picture before (space)")),
+            (self.before_button, tr("Before"), tr("Hold to see the picture before (space; \\ over the canvas)")),
             (self.wipe_button, tr("Wipe"), tr("Divide the picture into before and after")),
             (self.delete_button, tr("Delete result"), tr("Delete result")),
         ):

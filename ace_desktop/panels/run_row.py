@@ -173,7 +173,7 @@ class RunRow(QWidget):
         self._faces.setCurrentIndex(1)
         running = job.phase == "running"
         self.bar.setValue(round(_STEPS * job_words.share(job.progress, job.index, job.total)) if running else 0)
-        parts = [job_words.stage(job.progress)] if running else [tr("Waiting for another edit")]
+        parts = [job_words.stage_in_short(job.progress)] if running else [tr("Waiting for another edit")]
         if running and job.total > 1:
             parts.insert(0, tr("{number} of {all}", number=job.index + 1, all=job.total))
         if running and job.seconds_left is not None:

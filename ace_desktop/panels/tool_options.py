@@ -61,22 +61,22 @@ class OptionValues(Mapping[str, Any]):
 class ToolOptions(QWidget):
     """The strip; hidden while a tool has no options."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, more: Mapping[str, MakeMore] | None = None, parent: QWidget | None = None) -> None:
+        """Make it empty; `more` makes, by the ids of tools, what they have before their options."""
         super().__init__(parent)
+        self._more = more or {}
         self.setObjectName("options")
         self.setFixedHeight(ROW + 1)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(12, 0, 12, 1)
         self._row.setSpacing(16)
         self._shown: tuple[ToolKind, OptionValues] | None = None
-        self._more: MakeMore | None = None
         self.fields: dict[str, Field] = {}
         self.hide()
 
-    def show_tool(self, kind: ToolKind | None, values: OptionValues | None, more: MakeMore | None = None) -> None:
-        """Show the options of a tool; `more` makes what it has before them, with the strip as its parent."""
+    def show_tool(self, kind: ToolKind | None, values: OptionValues | None) -> None:
+        """Show the options of a tool."""
         self._shown = None if kind is None or values is None else (kind, values)
-        self._more = more
         self._fill()
 
     def refresh(self) -> None:
@@ -114,8 +114,8 @@ class ToolOptions(QWidget):
         name = QLabel(tr(kind.text), self)
         self._row.addWidget(name)
         self._row.addWidget(hairline(self, upright=True))
-        if self._more is not None:
-            self._row.addWidget(self._more(self))
+        if kind.id in self._more:
+            self._row.addWidget(self._more[kind.id](self))
         for option in kind.options:
             field = Field(option, values[option.name], _setter(values, option.name), self)
             self.fields[option.name] = field

@@ -211,7 +211,12 @@ def test_running_shows_progress_and_results_and_remembers_the_words(bench: Bench
     bench.type("a red star")
     assert bench.panel.run_row.button.text().startswith("Run")
     before = bench.session.state.layers
-    bench.window.run("instruct.run")
+    bench.wait(bench.window.actions_by_id["instruct.run"].isEnabled)
+    with bench.qtbot.waitActive(bench.window):
+        bench.window.activateWindow()
+    bench.panel.words.setFocus()
+    bench.qtbot.keyClick(bench.panel.words, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert bench.panel.words.toPlainText() == "a red star"
     bench.wait(lambda: bench.panel.run_row.working)
     bench.running()
     assert bench.panel.run_row.words.whole != ""

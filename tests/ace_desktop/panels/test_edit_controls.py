@@ -243,4 +243,6 @@ def test_progress_never_goes_back_within_a_job_and_ends_at_one() -> None:
     shares = [job_words.share(progress, index, 3) for index in range(3) for progress in stages]
     assert shares == sorted(shares)
     assert 0 <= shares[0] <= shares[-1] <= 1
-    assert all(job_words.stage(progress) for progress in stages)
+    assert all(job_words.stage(progress) and job_words.stage_in_short(progress) for progress in stages)
+    assert job_words.stage_in_short(Progress("denoise", 4, 10)) == "Step 4 of 10"
+    assert job_words.stage_in_short(Progress("denoise", 0, 10)) == "Painting"

@@ -175,6 +175,11 @@ def test_space_shows_the_picture_before_as_long_as_it_is_held(made: Strip, qtbot
     assert made.shown[-1][0] is None
     qtbot.keyRelease(made.strip.view, Qt.Key.Key_Space)
     assert made.shown[-1][0] is not None
+    view = made.window.view
+    qtbot.keyPress(view, Qt.Key.Key_Backslash)
+    assert made.shown[-1][0] is None, "over the canvas, where space pans"
+    qtbot.keyRelease(view, Qt.Key.Key_Backslash)
+    assert made.shown[-1][0] is not None
     qtbot.mousePress(made.strip.bar.before_button, Qt.MouseButton.LeftButton)
     assert made.shown[-1][0] is None
     qtbot.mouseRelease(made.strip.bar.before_button, Qt.MouseButton.LeftButton)

@@ -30,7 +30,7 @@ def png() -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image().save(buffer, b"PNG")
+    image().save(buffer, "PNG")  # pyright: ignore[reportCallIssue, reportArgumentType] its stub has the type wrong
     return bytes(data.data())
 
 

@@ -18,7 +18,7 @@ WORDS = {"en": "a red star", "ko": "빨간 별"}
 UNKNOWN = {"en": "a red jacket with a zip", "ko": "지퍼 달린 빨간 재킷"}
 
 
-def take_edits(
+def take_instruct(
     desktop: Desktop,
     settle: Callable[..., None],
     save: Callable[[QWidget, str], None],
