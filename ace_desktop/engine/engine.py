@@ -39,8 +39,8 @@ class Engine(QObject):
 
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
-    has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the rest: `entry`
-    runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
+    has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the
+    rest: `entry` runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
     """
 
     jobs_changed = Signal()

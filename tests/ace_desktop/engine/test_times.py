@@ -32,7 +32,8 @@ def test_another_machine_begins_anew() -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "-1", "Infinity", "1e999", "[]", '"a"'])
 def test_numbers_that_are_no_seconds_are_not_believed(tmp_path: Path, number: str) -> None:
-    for paces, silences in (('{"pocket": {"denoise": %s}}' % number, "{}"), ("{}", '{"denoise": %s}' % number)):
+    held = f'{{"denoise": {number}}}'
+    for paces, silences in ((f'{{"pocket": {held}}}', "{}"), ("{}", held)):
         text = f'{{"format": 1, "machine": "a", "paces": {paces}, "silences": {silences}}}'
         (tmp_path / "times.json").write_text(text)
         assert read_times(tmp_path / "times.json") == Times()
