@@ -102,7 +102,8 @@ class KeptJobs:
                 lock.acquire(timeout=0)
                 try:
                     found += self._take_queue(queue)
-                    shutil.rmtree(queue, ignore_errors=True)
+                    if not any(queue.glob(f"*/{_JOB}")):  # one that could not be moved waits for the next start
+                        shutil.rmtree(queue, ignore_errors=True)
                 finally:
                     lock.release()
         return [status for _, status in sorted(found, key=lambda item: item[0])]
@@ -243,11 +244,14 @@ def _write_picture(path: Path, picture: Picture) -> None:
     if picture.profile is not None:
         arrays["profile"] = np.frombuffer(picture.profile, np.uint8)
     part = path.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        for name, array in arrays.items():
-            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
-    part.replace(path)
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # on a full disk it takes what others need
 
 
 def _read_picture(path: Path, name: str) -> Picture:
