@@ -25,6 +25,8 @@ def take_instruct(
     language: str,
 ) -> None:
     """Take them in a window of their own: what is missing, an edit on its way, its results, all settings."""
+    from PySide6.QtWidgets import QLabel
+
     from ace_desktop.panels.run_on_many import RunOnMany
 
     window = opened(desktop)
@@ -48,7 +50,10 @@ def take_instruct(
     editing.preview.connect(preview)
     window.run("instruct.run")
     settle(lambda: len(seen) > 6)
-    save(window, "instruct-running")
+    frozen = QLabel()  # the edit goes on while it is saved
+    frozen.setPixmap(window.grab())
+    frozen.resize(window.size())
+    save(frozen, "instruct-running")
     settle(lambda: len(editing.results.all()) == 3 and not desktop.engine.busy)
     save(window, "instruct-results")
     editing.accept(editing.results.all()[0].id)

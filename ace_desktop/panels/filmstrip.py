@@ -55,6 +55,7 @@ class Filmstrip(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("filmstrip")
+        self.hide()  # a layout shows what was never hidden
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._editing, self._background = editing, background
         self._wanted = True

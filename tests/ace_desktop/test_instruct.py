@@ -100,6 +100,16 @@ def test_words_go_into_the_document_as_one_step_and_come_back_with_undo(bench: B
     assert bench.panel.words.toPlainText() == "a red star"
 
 
+def test_the_strip_of_results_is_not_there_before_the_first(desktop: Desktop, qtbot: QtBot) -> None:
+    window = desktop.new_window()
+    qtbot.waitExposed(window)
+    desktop.show(Session(open_document(resources() / "samples" / "repaint.png")), window)
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    QTest.qWait(50)
+    assert window.panels is not None
+    assert not window.panels.filmstrip.isVisible()
+
+
 def test_the_chip_follows_the_situation_until_it_is_set(bench: Bench) -> None:
     assert bench.panel.chip.text() == "Change the whole picture"
     bench.mask()
