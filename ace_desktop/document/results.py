@@ -279,8 +279,9 @@ class ResultStore:
                     break
                 oldest = self._results.pop(rejected[-1].id)
                 gone.append(oldest)
-                for suffix in ("json", "png"):  # the description first: half a result is not one
-                    (self.folder / f"{oldest.id}.{suffix}").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    for suffix in ("json", "png"):  # the description first: half a result is not one
+                        (self.folder / f"{oldest.id}.{suffix}").unlink(missing_ok=True)
                 self._drop_inputs(oldest.inputs)
         return tuple(gone)
 
@@ -466,7 +467,8 @@ class ResultStore:
             held = (*self._results.values(), *self._deleted.values())
             needed = {name for result in held for name in result.inputs}
         for name in set() if self._later else set(names) - needed:
-            (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
 
 
 def _old(path: Path) -> bool:
