@@ -17,7 +17,7 @@ from mlx_model.request import Box, EditRequest, Picture, RequestError
 from mlx_model.tasks import TASKS
 
 from .below import below, digest_of, shows
-from .description import plain
+from .description import MAX_PIXELS, plain, whole
 from .errors import DocumentError
 from .frame_place import Place, between, place_of
 from .geometry import Rect
@@ -153,10 +153,8 @@ def _alike(one: Plane, other: Plane) -> bool:
 
 def shift_of(state: State, layer_id: str) -> tuple[int, int]:
     """Say how far a result's layer lies from where it was made: right, down."""
-    held, (x, y) = find(state, layer_id).extra.get(_BOX), origin(state, layer_id)
-    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
-        return 0, 0
-    return x - int(held[4]), y - int(held[5])  # pyright: ignore[reportUnknownArgumentType] JSON
+    numbers, (x, y) = _box_numbers(find(state, layer_id)), origin(state, layer_id)
+    return (0, 0) if numbers is None else (x - numbers[4], y - numbers[5])
 
 
 def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
@@ -248,14 +246,20 @@ def _is_plain(group: GroupLayer) -> bool:
 
 
 def _box_of(layer: Layer) -> Rect | None:
-    held = layer.extra.get(_BOX)
-    if (
-        not isinstance(held, list | tuple)
-        or len(held) != _BOX_NUMBERS
-        or any(type(number) is not int for number in held)
-    ):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
+    numbers = _box_numbers(layer)
+    return None if numbers is None else Rect(*numbers[:4])
+
+
+def _box_numbers(layer: Layer) -> tuple[int, ...] | None:
+    """Read what a layer says of its box; None where it says nothing that can be."""
+    held: Any = layer.extra.get(_BOX)
+    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
         return None
-    return Rect(*held[:4])  # pyright: ignore[reportUnknownArgumentType] JSON
+    try:
+        x, y, width, height, left, top = (whole(number) for number in held)  # pyright: ignore[reportUnknownVariableType] JSON
+    except ValueError:
+        return None
+    return (x, y, width, height, left, top) if min(width, height) > 0 and width * height <= MAX_PIXELS else None
 
 
 def in_profile(picture: Picture, profile: bytes | None) -> Picture:

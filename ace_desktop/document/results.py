@@ -457,6 +457,10 @@ class ResultStore:
                 self._inputs[path.stem] = path.stat().st_size
                 if path.stem not in needed and not self._later and _old(path):  # what those need, nobody knows
                     path.unlink()
+        for path in self.folder.glob("thumbnails/*.png"):
+            with contextlib.suppress(OSError):
+                if path.stem.rpartition("-")[0] not in self._results and _old(path):
+                    path.unlink()
         for path in self.folder.glob("*.png"):
             with contextlib.suppress(OSError):
                 if path.stem not in self._results and path.stem not in self._later and _old(path):

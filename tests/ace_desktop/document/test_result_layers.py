@@ -32,12 +32,13 @@ from ace_desktop.document.result_layers import (
     request_of_layer,
     rerun,
     result_of_layer,
+    shift_of,
 )
 from ace_desktop.document.results import Result, ResultStore
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import GroupLayer, RasterLayer, State
 from ace_desktop.document.target import Target, with_plane
-from ace_desktop.document.tree import add, find, group, with_properties
+from ace_desktop.document.tree import add, find, group, replaced, with_properties
 from mlx_model.editor import Editor
 from mlx_model.request import EditResult, Picture
 from mlx_model.weights.config import ModelConfig
@@ -384,3 +385,19 @@ def test_asking_again_after_a_stroke_costs_little() -> None:
 def test_resizing_makes_it_stale(painted: Callable[..., tuple[Result, Picture]]) -> None:
     state = accept(scene(), *painted(scene()))
     assert is_stale(image_size(state, 256, 256), state.active or "")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [[0, 0, 2**60, 2**60, 0, 0], [0, 0, 2**30, 2**30, 0, 0], [2**70, 0, 9, 9, 0, 0], [0, 0, -1, 5, 0, 0], ["a"] * 6,
+     [0, 0, 9, 9, 1.5, None], 7],
+    ids=str,
+)  # fmt: skip
+def test_a_box_that_cannot_be_holds_nobody_up(painted: Callable[..., tuple[Result, Picture]], junk: object) -> None:
+    state = accept(scene(), *painted(scene()))
+    layer = find(state, state.active or "")
+    state = replaced(state, replace(layer, extra=MappingProxyType({**layer.extra, "box": junk})))
+    assert not is_stale(state, layer.id)
+    assert shift_of(state, layer.id) == (0, 0)
+    with pytest.raises(ValueError, match="not made by an edit"):
+        rerun(state, layer.id)

@@ -239,6 +239,17 @@ def test_thumbnails_are_small_sRGB_and_made_once(tmp_path: Path) -> None:  # noq
     assert np.array_equal(store.thumbnail(result.id, 16), small)
 
 
+def test_thumbnails_of_deleted_results_go(tmp_path: Path) -> None:
+    store, [first, second] = filled(tmp_path, 2)
+    for result in (first, second):
+        store.thumbnail(result.id, 16)
+    store.delete(first.id)
+    for file in tmp_path.glob("thumbnails/*"):
+        os.utime(file, (0, 0))
+    opened(tmp_path)
+    assert [file.name for file in tmp_path.glob("thumbnails/*")] == [f"{second.id}-16.png"]
+
+
 # In project files
 
 
