@@ -10,6 +10,7 @@ from .background import Background
 from .document.result_stores import ResultStores
 from .document.results import Result
 from .engine.engine import Engine
+from .reporting import explain
 from .translation import tr
 
 
@@ -51,7 +52,7 @@ class Arrivals(QObject):
                 self.tidied.emit(job.document, sentence)
 
         def failed(error: Exception) -> None:
-            self.engine.release(job_id)
+            self.engine.release(job_id, lost=index, sentence=explain(error)[0])
             self.failed.emit(job.document, error)
 
         self._background.run(work, done, failed, self)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from .background import Background
+from .document.result_layers import box_now
 from .document.results import ResultStore
 from .result_images import image_of_patch
 from .session import Session
@@ -34,17 +35,18 @@ class Comparing(QObject):
         self._wipe: float | None = None
 
     def show(self, result_id: str | None, wipe: float | None) -> None:
-        """Show a result; None ends it, as does one of another picture, which has no place here."""
+        """Show a result; None ends it, as does one that has no place here: of another picture, or of another size."""
         result = None if result_id is None else self._results.get(result_id)
+        box = None if result is None else box_now(self._session.state, result.box, result.place)
         self._wanted, self._wipe = result_id, wipe
-        if result_id is None or result is None or result.foreign:
+        if result_id is None or result is None or result.foreign or box is None:
             self._wanted = None
             self.compared.emit(None, None, None)
             return
         profile = self._session.state.profile
         key = result_id, profile
         if key in self._images:
-            self.compared.emit(self._images[key], result.box, wipe)
+            self.compared.emit(self._images[key], box, wipe)
             return
 
         def done(image: QImage) -> None:
@@ -52,7 +54,7 @@ class Comparing(QObject):
             while len(self._images) > _IMAGES:
                 del self._images[next(iter(self._images))]
             if self._wanted == result_id:
-                self.compared.emit(image, result.box, self._wipe)
+                self.compared.emit(image, box, self._wipe)
 
         self._background.run(
             lambda: image_of_patch(self._results.patch(result_id), profile), done, self.failed.emit, self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 from collections.abc import Callable
@@ -196,16 +197,24 @@ class Desktop(QObject):
     def open(self, path: Path, window: MainWindow | None = None) -> None:
         """Open a file in a window; one that is open already comes to the front."""
         path = path.absolute()
-        for other in self.windows:
-            if other.session is not None and other.session.path == path:
-                other.activateWindow()
-                return
+        if self._is_open(path):
+            return
 
         def done(state: State) -> None:
+            if self._is_open(path):  # it was asked for twice
+                return
             self.show(Session(state, path), window)
             self.kept.set(self.kept.value.with_recent(path))
 
         self.read(path, done, window)
+
+    def _is_open(self, path: Path) -> bool:
+        """Bring the window that shows a file to the front, by whatever name it was opened; False where none does."""
+        for window in self.windows:
+            if window.session is not None and window.session.path is not None and _same(window.session.path, path):
+                window.activateWindow()
+                return True
+        return False
 
     def read(self, path: Path, done: Callable[[State], None], window: MainWindow | None) -> None:
         """Read a file in a thread; `window` is told of what went wrong and of what was not kept."""
@@ -361,3 +370,10 @@ class Desktop(QObject):
         self.background.close()
         self.kept.flush()
         self._dragged.cleanup()
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Tell whether two names lead to one file: links, and disks that do not tell capital letters."""
+    with contextlib.suppress(OSError):
+        return one == other or one.samefile(other)
+    return False

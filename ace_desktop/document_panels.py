@@ -41,7 +41,7 @@ class DocumentPanels(QObject):
         self.filmstrip = Filmstrip(
             self.editing, background, window, with_recipe=lambda: desktop.kept.value.export_recipe
         )
-        self.drops = CanvasDrops(window.view, background, desktop.kept, self)
+        self.drops = CanvasDrops(window.view, session, background, desktop.kept, self)
         self.on_canvas = EditOnCanvas(self.editing, window.view, self)
         strip = self.filmstrip
         self.before_key = BeforeKey(window.view, lambda: strip.chosen is not None, strip.show_before, self)

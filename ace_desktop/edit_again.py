@@ -14,7 +14,8 @@ from .document.edit import EditSettings, inferred_task, settings_of, with_settin
 from .document.plane import Plane
 from .document.references import change_reference, reference_picture, references_of
 from .document.refusals import DAMAGED_REFERENCE
-from .document.result_layers import mask_of_layer, rerun, shift_of
+from .document.resample import warped, whole_shift
+from .document.result_layers import mask_of_layer, rerun, shift_of, since
 from .document.results import Result, ResultStore
 from .document.snapshot import Snapshot, snapshot_again
 from .document.state import State
@@ -55,16 +56,20 @@ def again_in(
 ) -> State:
     """Give the document set as it was for a result; slow.
 
-    Its mask and its references, as far as they are on the board, are as they were. `locked` keeps the seed. A layer
-    that is named is hidden, and the mask has moved with it.
+    Its mask, which has moved with the picture, and its references, as far as they are on the board, are as they were.
+    `locked` keeps the seed. A layer that is named is hidden, and the mask has moved with it.
 
     Raises:
         DocumentError: the mask is no longer there.
         RequestError: a reference on the board is damaged.
     """
-    shift, mask = (0, 0), _mask(store, result)
+    mask, matrix = _mask(store, result), since(state, result)
+    shift = whole_shift(matrix)
     if layer_id is not None:
-        shift, mask = shift_of(state, layer_id), mask_of_layer(state, layer_id, mask)[0]
+        mask, moved = mask_of_layer(state, layer_id, mask)
+        shift = shift_of(state, layer_id) if moved else None
+    elif mask is not None:
+        mask = warped(mask, matrix)
     if result.request.picture is not None:
         state = replace(state, edit_mask=Plane(1) if mask is None else mask.cut(state.frame))
     asked, control = result.asked, None
@@ -90,12 +95,12 @@ def _settings(
     result: Result,
     now: EditSettings,
     control: str | None,
-    shift: tuple[int, int],
+    shift: tuple[int, int] | None,
     locked: bool,
 ) -> EditSettings:
     region = asked.region
     if region is not None:
-        region = region[0] + shift[0], region[1] + shift[1], *region[2:]
+        region = None if shift is None else (region[0] + shift[0], region[1] + shift[1], *region[2:])
     return EditSettings(
         instruction=asked.instruction,
         task=asked.task,
@@ -135,6 +140,7 @@ def _of_store(store: ResultStore, result: Result, requests: Sequence[EditRequest
         below=result.below,
         parents=(result.id,),
         box=None if result.foreign else result.box,
+        place=result.place,
     )
 
 

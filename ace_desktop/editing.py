@@ -29,7 +29,7 @@ from .document.edit import (
 )
 from .document.geometry import Rect
 from .document.references import BoardReference, references_of
-from .document.result_layers import accept, accept_again, document_of, result_of_layer
+from .document.result_layers import accept, accept_again, box_now, document_of, result_of_layer
 from .document.results import Result, ResultStore
 from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
@@ -238,6 +238,7 @@ class Editing(QObject):
                 document=self._document,
                 below=made.below,
                 parents=made.parents,
+                place=made.place,
             )
             self._boxes[job.id], self._clips[job.id] = made.box, clip
             if replaces is not None:
@@ -276,6 +277,7 @@ class Editing(QObject):
         if status is None or status.job.document != self._document:
             return
         box = self._boxes.get(job_id)
+        box = None if box is None else box_now(self.session.state, box, status.job.place)
         if progress.preview is not None and box is not None and status.phase is Phase.running:
             self._previewed = job_id
             clip = self._clips.get(job_id)

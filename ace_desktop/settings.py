@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 RECENT = 12
 _WRITE_MS = 500
+_MOST = 2**20
+_MOST_BYTES = 2**50
 THEMES = ("system", "light", "dark")
 
 
@@ -82,10 +84,15 @@ def from_json(found: Any) -> Settings:
             value = {str(label): words for label, words in value.items() if isinstance(words, str)}
         if part.name == "tool_options" and isinstance(value, dict):
             value = {name: options for name, options in value.items() if isinstance(options, dict)}
-        if type(value) is type(default):
+        if type(value) is type(default) and (type(value) is not int or 0 <= value <= _largest(part.name)):
             taken[part.name] = value
     settings = Settings(**taken)
     return settings if settings.theme in THEMES else dataclasses.replace(settings, theme="system")
+
+
+def _largest(name: str) -> int:
+    """Give the largest number of a setting, so that it fits what it is given to: a timer, a slider, an allocator."""
+    return _MOST_BYTES if name == "memory_limit" else _MOST
 
 
 class Kept(QObject):
@@ -138,6 +145,9 @@ class Kept(QObject):
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".settings")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(self.value), file, ensure_ascii=False, indent=1)
-        Path(name).replace(self._file)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(dataclasses.asdict(self.value), file, indent=1)  # in ASCII: a path may be no Unicode
+            Path(name).replace(self._file)
+        finally:
+            Path(name).unlink(missing_ok=True)

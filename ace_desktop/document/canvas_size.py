@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from .frame_place import followed
 from .geometry import Rect
 from .plane import Plane
 from .resample import Matrix, rotation, scaling, translation, warped
@@ -95,7 +96,8 @@ def flip_document(state: State, how: Literal["horizontal", "vertical"]) -> State
 
 def _moved(state: State, matrix: Matrix, width: int, height: int) -> State:
     layers = tuple(transformed(layer, matrix) for layer in state.layers)
-    after = replace(state, layers=layers, width=width, height=height)
+    settings = followed(state.settings, matrix)
+    after = replace(state, layers=layers, width=width, height=height, settings=settings)
     return _with_masks(after, lambda mask: warped(mask, matrix))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from mlx_model.request import Box, EditRequest, Reference
-from mlx_model.tasks import infer_task
+from mlx_model.tasks import CONTROLS, TASKS, infer_task
 
 from .description import frozen, plain
 from .geometry import EMPTY, Rect
@@ -30,6 +29,9 @@ PROJECT: Final = "project"
 
 _MOST_VARIATIONS: Final = 64
 _FARTHEST: Final = 2**30
+_BEYOND_SEEDS: Final = 2**64
+_LARGEST: Final = 10.0**6
+"""Of strengths and the like; what a control shows a hundred times as large still fits it."""
 _ID: Final = re.compile("[0-9a-f]{32}")
 
 
@@ -76,9 +78,12 @@ def settings_of(state: State) -> EditSettings:
                 values[field.name] = _READERS[field.type](held[field.name])
             except (TypeError, ValueError):
                 continue
-    if not 1 <= values.get("variations", 1) <= _MOST_VARIATIONS:
-        del values["variations"]
-    return EditSettings(**values)
+    known = {
+        "variations": 1 <= values.get("variations", 1) <= _MOST_VARIATIONS,
+        "task": values.get("task") in TASKS,
+        "control": values.get("control") in CONTROLS,
+    }
+    return EditSettings(**{name: value for name, value in values.items() if known.get(name, True)})
 
 
 def with_settings(state: State, settings: EditSettings) -> State:
@@ -181,17 +186,17 @@ def _selected(values: Pixels) -> Rect:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text is missing")
-    return value
+    return value.encode("utf-8", "replace").decode()  # half a character can be neither shown nor kept
 
 
 def _whole_number(value: Any) -> int:
-    if type(value) is not int:
+    if type(value) is not int or abs(value) >= _BEYOND_SEEDS:
         raise ValueError("a whole number is missing")
     return value
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float) or not abs(value) <= _LARGEST:  # also what is no number
         raise ValueError("a number is missing")
     return float(value)
 

@@ -67,8 +67,8 @@ def write_openraster(
     """Save a document; safe to call in any thread, since the state never changes.
 
     `before` is what the last save of this document returned; give the next one what this returns. `beside` are files
-    that travel with the document and not in its state (results), by path in the archive; what is gone by now is left
-    out.
+    that travel with the document and not in its state (results), by path in the archive; what is gone by now or
+    cannot be read is left out.
 
     Raises:
         DocumentError: it cannot be saved; the file that stood there is whole.
@@ -281,6 +281,9 @@ def _write(file: BinaryIO, state: State, before: Saved, beside: Mapping[str, Pat
             writer.put(name, data)
         for name, place in beside.items():
             if name not in state.attachments:
-                with contextlib.suppress(FileNotFoundError):
-                    writer.put(name, place.read_bytes())
+                data = None
+                with contextlib.suppress(OSError):
+                    data = place.read_bytes()
+                if data is not None:
+                    writer.put(name, data)
     return Saved(writer.packed, strips)

@@ -26,6 +26,8 @@ from mlx_model.request import Box, EditRequest, EditResult, Picture, RequestErro
 
 from .description import MAX_PIXELS, whole
 from .export import in_srgb
+from .frame_place import Place, checked
+from .geometry import Rect
 from .openraster_write import scaled_down
 from .plane_png import decode_png, png_size
 
@@ -41,6 +43,10 @@ _ID: Final = re.compile("[0-9a-f]{32}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
+class LaterVersion(ValueError):
+    """A description that a later version of this program wrote; what it describes is whole."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One picture that an edit made.
@@ -50,6 +56,7 @@ class Result:
     one was made of. `box` is where the patch lies in a picture of `frame` (width, height); `below` is the digest of
     what lay below the edit. `foreign`: it was made for another picture than the document. `seconds` it took; `size`
     is that of the patch in bytes on disk; `base` names the file of what the model saw, "" where nothing was there.
+    `place` is where the document's picture lay then.
     """
 
     id: str
@@ -70,6 +77,7 @@ class Result:
     rejected: bool = False
     accepted: bool = False
     warnings: tuple[str, ...] = ()
+    place: Place = ()
 
     @property
     def request(self) -> EditRequest:
@@ -137,7 +145,7 @@ def to_json(result: Result) -> bytes:
         name: getattr(result, name)
         for name in (
             "id", "created", "model", "run", "parents", "box", "frame", "below", "base", "seconds", "size", "foreign",
-            "starred", "rejected", "accepted", "warnings",
+            "starred", "rejected", "accepted", "warnings", "place",
         )
     }  # fmt: skip
     recipe, asked = json.loads(result.recipe.to_json()), json.loads(result.asked.to_json())
@@ -148,16 +156,21 @@ def from_json(data: bytes) -> Result:
     """Read what `to_json` wrote.
 
     Raises:
-        ValueError: it is damaged, or of a later version.
+        ValueError: it is damaged.
+        LaterVersion: it is not for this version to read.
     """
     try:
         held: dict[str, Any] = dict(json.loads(data))
-        if held["format"] != FORMAT or not _ID.fullmatch(held["id"]):
-            raise ValueError("format")
+        if whole(held["format"], FORMAT) > FORMAT:
+            raise LaterVersion("format")
+        if not _ID.fullmatch(held["id"]):
+            raise ValueError("id")
         if held["base"] and not _DIGEST.fullmatch(held["base"]):
             raise ValueError("base")
         left, top, width, height = (whole(number) for number in held["box"])
         wide, high = (whole(number, 1) for number in held["frame"])
+        if wide * high > MAX_PIXELS or Rect(left, top, width, height) not in Rect(0, 0, wide, high):
+            raise ValueError("box")
         plain: dict[str, Any] = {name: str(held[name]) for name in _TEXTS}
         plain |= {name: bool(held[name]) for name in _FLAGS}
         made = Result(
@@ -170,6 +183,7 @@ def from_json(data: bytes) -> Result:
             seconds=float(held["seconds"]),
             size=whole(held["size"], 0),
             warnings=tuple(str(sentence) for sentence in held["warnings"]),
+            place=checked(held.get("place", ())),
         )
         if any(not _DIGEST.fullmatch(name) for name in made.inputs):
             raise ValueError("inputs")

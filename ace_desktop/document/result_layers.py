@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,17 +13,20 @@ import numpy as np
 
 from mlx_model.conditioning.colour import as_depth, from_srgb, into_srgb, strips
 from mlx_model.pictures.recipe import recipe_from_json
-from mlx_model.request import EditRequest, Picture, RequestError
+from mlx_model.request import Box, EditRequest, Picture, RequestError
 from mlx_model.tasks import TASKS
 
 from .below import below, digest_of, shows
-from .description import plain
+from .description import MAX_PIXELS, plain, whole
 from .errors import DocumentError
+from .frame_place import Place, between, place_of
 from .geometry import Rect
 from .pictures import RECIPE
 from .plane import Plane
+from .resample import Matrix, mapped_rect, whole_shift
 from .results import Result
 from .state import GroupLayer, Layer, RasterLayer, State
+from .transform import transformed
 from .tree import add, find, origin, parent_origin, replaced
 
 RESULT: Final = "result"
@@ -47,7 +51,7 @@ def accept(state: State, result: Result, patch: Picture) -> State:
         DocumentError: the result was made for another picture, or its place lies outside this one.
     """
     layer = _layer(state, result, patch)
-    anchor = _anchor(state, Rect(*result.box))
+    anchor = _anchor(state, _reach(state, result))
     if anchor is None:
         return add(state, layer)
     x, y = parent_origin(state, anchor)
@@ -63,7 +67,7 @@ def document_of(result: Result, base: Picture, patch: Picture, name: str) -> Sta
     layer = RasterLayer(name=name, pixels=Plane.of(base.pixels))
     state = State(width=width, height=height, layers=(layer,), active=layer.id, profile=base.profile)
     below = digest_of(state.layers, state.frame, state.profile)
-    return accept(state, replace(result, foreign=False, below=below), patch)
+    return accept(state, replace(result, foreign=False, below=below, place=()), patch)
 
 
 def accept_again(state: State, layer_id: str, result: Result, patch: Picture) -> State:
@@ -149,10 +153,8 @@ def _alike(one: Plane, other: Plane) -> bool:
 
 def shift_of(state: State, layer_id: str) -> tuple[int, int]:
     """Say how far a result's layer lies from where it was made: right, down."""
-    held, (x, y) = find(state, layer_id).extra.get(_BOX), origin(state, layer_id)
-    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
-        return 0, 0
-    return x - int(held[4]), y - int(held[5])  # pyright: ignore[reportUnknownArgumentType] JSON
+    numbers, (x, y) = _box_numbers(find(state, layer_id)), origin(state, layer_id)
+    return (0, 0) if numbers is None else (x - numbers[4], y - numbers[5])
 
 
 def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
@@ -160,7 +162,7 @@ def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
     box = Rect(*result.box)
     if result.foreign:
         raise DocumentError("this result was made of another picture; open it as a document of its own")
-    if box not in state.frame:
+    if not _reach(state, result):
         raise DocumentError("this result no longer fits into the picture; undo what made it smaller, or run it again")
     pixels = in_profile(patch, state.profile).pixels
     mask = None
@@ -171,14 +173,14 @@ def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
         mask = Plane.of(np.asarray(grey, np.uint8))
         pixels = pixels.copy()
         pixels[..., 3] = np.where(shown > 0, full, 0)
-    words = result.words.strip() or TASKS[result.task].title
+    words = result.words.strip() or (TASKS[result.task].title if result.task in TASKS else result.task)
     extra: Mapping[str, Any] = {
         RECIPE: json.loads(result.recipe.to_json()),
         RESULT: result.id,
         _BELOW: result.below,
         _BOX: [0, 0, box.width, box.height, box.x, box.y],
     }
-    return RasterLayer(
+    layer = RasterLayer(
         name=words if len(words) <= _LONGEST_NAME else words[: _LONGEST_NAME - 1].rstrip() + "…",
         pixels=Plane.of(pixels),
         mask=mask,
@@ -186,6 +188,27 @@ def _layer(state: State, result: Result, patch: Picture) -> RasterLayer:
         y=box.y,
         extra=MappingProxyType(extra),
     )
+    made = transformed(layer, since(state, result))
+    if not isinstance(made, RasterLayer):
+        raise TypeError("a layer of pixels stays one")
+    return made
+
+
+def since(state: State, result: Result) -> Matrix:
+    """Give what became of a document's picture since a result was made for it: crops and the like, as a matrix."""
+    return between(result.place, place_of(state.settings))
+
+
+def box_now(state: State, box: Box, place: Place) -> Box | None:
+    """Say where a box of a document is whose picture lay at that place; None where it was resized or turned since."""
+    shift = whole_shift(between(place, place_of(state.settings)))
+    return None if shift is None else (box[0] + shift[0], box[1] + shift[1], *box[2:])
+
+
+def _reach(state: State, result: Result) -> Rect:
+    """Give what of the frame a result covers."""
+    left, top, right, bottom = mapped_rect(since(state, result), Rect(*result.box))
+    return Rect.of_edges(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)) & state.frame
 
 
 def _anchor(state: State, box: Rect) -> str | None:
@@ -223,14 +246,20 @@ def _is_plain(group: GroupLayer) -> bool:
 
 
 def _box_of(layer: Layer) -> Rect | None:
-    held = layer.extra.get(_BOX)
-    if (
-        not isinstance(held, list | tuple)
-        or len(held) != _BOX_NUMBERS
-        or any(type(number) is not int for number in held)
-    ):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] JSON
+    numbers = _box_numbers(layer)
+    return None if numbers is None else Rect(*numbers[:4])
+
+
+def _box_numbers(layer: Layer) -> tuple[int, ...] | None:
+    """Read what a layer says of its box; None where it says nothing that can be."""
+    held: Any = layer.extra.get(_BOX)
+    if not isinstance(held, list | tuple) or len(held) != _BOX_NUMBERS:  # pyright: ignore[reportUnknownArgumentType] JSON
         return None
-    return Rect(*held[:4])  # pyright: ignore[reportUnknownArgumentType] JSON
+    try:
+        x, y, width, height, left, top = (whole(number) for number in held)  # pyright: ignore[reportUnknownVariableType] JSON
+    except ValueError:
+        return None
+    return (x, y, width, height, left, top) if min(width, height) > 0 and width * height <= MAX_PIXELS else None
 
 
 def in_profile(picture: Picture, profile: bytes | None) -> Picture:

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from mlx_model.request import EditRequest, EditResult, Picture, digest
 
 from .errors import DocumentError
+from .frame_place import Place
 from .result_files import (
     FOLDER,
     INPUTS,
+    LaterVersion,
     Result,
     cropped,
     from_json,
@@ -40,6 +42,8 @@ BUDGET: Final = 2 * 2**30
 """Bytes that the results of one project may take unless a person says otherwise."""
 CLAIMED: Final = "claimed"
 """The name of the mark that a file leads to a project."""
+_MOST_FILES: Final = 10_000
+"""Of results in a project file; half of what is opened."""
 _YOUNGEST: Final = 60.0
 """Seconds in which a picture may still get its description."""
 
@@ -57,6 +61,8 @@ class Made(Protocol):
     def below(self) -> str: ...  # noqa: D102
     @property
     def parents(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def place(self) -> Place: ...  # noqa: D102
 
 
 class ResultStore:
@@ -77,9 +83,14 @@ class ResultStore:
         self._guard = threading.RLock()
         self._loading = threading.Lock()
         self._loaded = False
+        self._later: set[str] = set()
+        self._writing = threading.Lock()
 
     def load(self) -> None:
-        """Read what is on disk, once; slow. What is damaged is set aside and named in `troubles`."""
+        """Read what is on disk, once; slow. What is damaged is set aside and named in `troubles`.
+
+        What a later version wrote is left alone.
+        """
         with self._loading:
             if self._loaded:
                 return
@@ -133,10 +144,14 @@ class ResultStore:
         Raises:
             DocumentError: it cannot be written.
         """
+        self.load()
+        with self._writing:
+            return self._add(result, made, index, run, model_folder)
+
+    def _add(self, result: EditResult, made: Made, index: int, run: str, model_folder: Path | None) -> Result:
         from mlx_model.pictures.recipe import metadata_for
         from mlx_model.pictures.write import encode_picture
 
-        self.load()
         asked = made.requests[index]
         edited = asked.picture is not None
         foreign, frame = edited and not made.below, result.picture.size
@@ -161,6 +176,7 @@ class ResultStore:
             box=box,
             frame=frame,
             below=made.below,
+            place=made.place,
             base=base,
             seconds=sum(result.timings.values()),
             size=len(data),
@@ -257,15 +273,16 @@ class ResultStore:
         """Delete rejected results for good, the oldest first, while more than the budget is used; returns them."""
         gone: list[Result] = []
         while self.bytes_used > self.budget:
-            rejected = [result for result in self.all() if result.rejected]
-            if not rejected:
-                break
-            with self._guard:
+            with self._writing, self._guard:  # nothing is being written that needs the same inputs
+                rejected = [result for result in self.all() if result.rejected]
+                if not rejected:
+                    break
                 oldest = self._results.pop(rejected[-1].id)
-            gone.append(oldest)
-            for suffix in ("json", "png"):  # the description first: half a result is not one
-                (self.folder / f"{oldest.id}.{suffix}").unlink(missing_ok=True)
-            self._drop_inputs(oldest.inputs)
+                gone.append(oldest)
+                with contextlib.suppress(OSError):
+                    for suffix in ("json", "png"):  # the description first: half a result is not one
+                        (self.folder / f"{oldest.id}.{suffix}").unlink(missing_ok=True)
+                self._drop_inputs(oldest.inputs)
         return tuple(gone)
 
     def offer(self) -> tuple[Result, ...]:
@@ -340,13 +357,20 @@ class ResultStore:
     # Project files
 
     def entries(self) -> dict[str, Path]:
-        """Name the files of all results but the rejected ones as they lie in a project file."""
+        """Name the files of all results but the rejected ones as they lie in a project file.
+
+        Those with a star and those that became layers come first, and no more than the budget: a file that grew for
+        ever could no longer be opened.
+        """
         found: dict[str, Path] = {}
-        for result in self.all():
-            if not result.rejected:
-                names = [f"{INPUTS}/{name}.png" for name in sorted(result.inputs)]
-                for name in (*names, f"{result.id}.png", f"{result.id}.json"):
-                    found[FOLDER + name] = self.folder / name
+        room = self.budget
+        for result in sorted(self.all(), key=lambda result: not (result.starred or result.accepted)):
+            names = {f"{INPUTS}/{name}.png": self._inputs.get(name, 0) for name in sorted(result.inputs)}
+            names |= {f"{result.id}.png": result.size, f"{result.id}.json": 0}
+            files = {FOLDER + name: size for name, size in names.items() if FOLDER + name not in found}
+            if not result.rejected and sum(files.values()) <= room and len(found) + len(files) <= _MOST_FILES:
+                room -= sum(files.values())
+                found |= {name: self.folder / name.removeprefix(FOLDER) for name in files}
         return found
 
     def take(self, entries: Mapping[str, bytes]) -> None:
@@ -356,14 +380,15 @@ class ResultStore:
             DocumentError: it cannot be written.
         """
         self.load()
-        for entry in own_entries(entries):
-            path = self.folder / entry.removeprefix(FOLDER)
-            if not path.exists():
-                self._write(path, entries[entry])
-                if path.parent.name == INPUTS:
-                    self._inputs[path.stem] = len(entries[entry])
-                elif path.suffix == ".json":
-                    self._read(path)
+        with self._writing:
+            for entry in own_entries(entries):
+                path = self.folder / entry.removeprefix(FOLDER)
+                if not path.exists():
+                    self._write(path, entries[entry])
+                    if path.parent.name == INPUTS:
+                        self._inputs[path.stem] = len(entries[entry])
+                    elif path.suffix == ".json":
+                        self._read(path)
 
     # On disk
 
@@ -400,6 +425,9 @@ class ResultStore:
             result = from_json(path.read_bytes())
             if result.id != path.stem or path.with_suffix(".png").stat().st_size != result.size:
                 raise ValueError("another file")
+        except LaterVersion:
+            self._later.add(path.stem)
+            return
         except (OSError, ValueError):
             self._set_aside(path.stem)
             return
@@ -427,19 +455,24 @@ class ResultStore:
         for path in self.folder.glob(f"{INPUTS}/*.png"):
             with contextlib.suppress(OSError):
                 self._inputs[path.stem] = path.stat().st_size
-                if path.stem not in needed and _old(path):
+                if path.stem not in needed and not self._later and _old(path):  # what those need, nobody knows
+                    path.unlink()
+        for path in self.folder.glob("thumbnails/*.png"):
+            with contextlib.suppress(OSError):
+                if path.stem.rpartition("-")[0] not in self._results and _old(path):
                     path.unlink()
         for path in self.folder.glob("*.png"):
             with contextlib.suppress(OSError):
-                if path.stem not in self._results and _old(path):
+                if path.stem not in self._results and path.stem not in self._later and _old(path):
                     path.unlink()
 
     def _drop_inputs(self, names: Iterable[str]) -> None:
         with self._guard:
             held = (*self._results.values(), *self._deleted.values())
             needed = {name for result in held for name in result.inputs}
-        for name in set(names) - needed:
-            (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
+        for name in set() if self._later else set(names) - needed:
+            with contextlib.suppress(OSError):
+                (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
 
 
 def _old(path: Path) -> bool:

@@ -31,6 +31,7 @@ from .edit import (
     settings_of,
     used_references,
 )
+from .frame_place import Place, place_of
 from .geometry import Rect
 from .masks import Grey, grey_of
 from .references import BoardReference, change_reference, reference_picture, references_of
@@ -57,7 +58,8 @@ class Snapshot:
 
     `requests` are the variations, or one request over many; `pictures` holds what they name, by digest. `document` is
     the project's id, `below` the digest of what lay below the edit within the frame ("" where nothing counts),
-    `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere.
+    `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere;
+    `place` is where the document's picture lay then.
     """
 
     requests: tuple[EditRequest, ...]
@@ -69,6 +71,7 @@ class Snapshot:
     below: str
     parents: tuple[str, ...] = ()
     box: Box | None = None
+    place: Place = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,7 @@ def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) ->
         below=below,
         parents=parents,
         box=box,
+        place=place_of(state.settings),
     )
 
 
@@ -268,6 +272,7 @@ def snapshot_again(
         below=digest_of(state.layers, Rect(*box), state.profile),
         parents=_parents(state, Rect(*box)),
         box=box,
+        place=place_of(state.settings),
     )
 
 

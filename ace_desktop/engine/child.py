@@ -105,14 +105,18 @@ class Inbox(threading.Thread):
         """Read until the other side hangs up; then end the process, whatever it is doing."""
         try:
             while True:
-                message: ToModel = self._pipe.recv()
-                if isinstance(message, Cancel):
-                    self.cancelled.add(message.job)
-                else:
-                    self.work.put(message)
+                self.take(self._pipe.recv())
         except (EOFError, OSError):
             sys.stderr.flush()
             os._exit(0)
+
+    def take(self, message: ToModel) -> None:
+        """Note a message; a cancel counts for the run before it."""
+        if isinstance(message, Cancel):
+            self.cancelled.add(message.job)
+        else:
+            self.cancelled.discard(message.job)  # it came when that run had ended
+            self.work.put(message)
 
 
 class Worker:
@@ -138,7 +142,6 @@ class Worker:
             self._send(Failed(work.job, trouble, str(error), details))
         else:
             self._send(Finished(work.job, editor.model.name, editor.paces, run.silences))
-        self._cancelled.discard(work.job)
 
     def _edit(self, work: Work, run: _Run) -> Editor:
         pictures = {digest: look_at_picture(shared) for digest, shared in work.pictures.items()}

@@ -87,8 +87,8 @@ class Driver(threading.Thread):
     """Drives the process. Calls return at once; `tell` is called in this thread.
 
     `log_file` takes what the process prints. `patience` is the seconds of silence from which on a job may count as
-    stuck; `save_after` the seconds from which on states of a job are saved; after `idle_seconds` without a job the
-    process ends, and with it all the memory that the model takes.
+    stuck; `save_after` the seconds from which on states of a job are saved; after `idle_seconds` without a job (None:
+    never) the process ends, and with it all the memory that the model takes.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class Driver(threading.Thread):
         entry: Entry = child.main,
         patience: float = 30.0,
         save_after: float = 60.0,
-        idle_seconds: float = 600.0,
+        idle_seconds: float | None = 600.0,
     ) -> None:
         super().__init__(name="engine", daemon=True)
-        self.idle_seconds = idle_seconds
+        self._idle_seconds = idle_seconds
         self._log_file, self._tell, self._entry = log_file, tell, entry
         self._patience, self._save_after = patience, save_after
         self._orders: deque[Callable[[], None]] = deque()
@@ -136,6 +136,11 @@ class Driver(threading.Thread):
         running, process = self._running, self._process
         if running is not None and running.task.job.id == job_id and process is not None:
             process.kill()
+
+    def let_go_after(self, idle_seconds: float | None) -> None:
+        """Let the process end after other seconds without a job, None for never."""
+        self._idle_seconds = idle_seconds
+        self._order(_nothing)
 
     def close(self) -> None:
         """End the process and the thread; `join` waits for that."""
@@ -188,9 +193,9 @@ class Driver(threading.Thread):
     def _timeout(self) -> float | None:
         if self._running is not None:
             return _LOOK_EVERY
-        if self._process is None:
+        if self._process is None or self._idle_seconds is None:
             return None
-        return max(0.0, self._idle_since + self.idle_seconds - time.monotonic())
+        return max(0.0, self._idle_since + self._idle_seconds - time.monotonic())
 
     def _begin(self, task: Task, *, again: bool = False) -> None:
         self._running = running = _Running(task, time.monotonic(), again=again)
@@ -279,7 +284,7 @@ class Driver(threading.Thread):
         """Look after what does not happen: a sign of life, an answer to a cancel, a next job."""
         now, running = time.monotonic(), self._running
         if running is None:
-            if now >= self._idle_since + self.idle_seconds:
+            if self._idle_seconds is not None and now >= self._idle_since + self._idle_seconds:
                 process.close()
                 self._process = None
             return

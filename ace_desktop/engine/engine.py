@@ -39,8 +39,8 @@ class Engine(QObject):
 
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
-    has it, and so is `precision`; after `idle_minutes` without a job the model is let go. Tests set the rest: `entry`
-    runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
+    has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the
+    rest: `entry` runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
     """
 
     jobs_changed = Signal()
@@ -89,7 +89,7 @@ class Engine(QObject):
             entry=entry,
             patience=patience,
             save_after=save_after,
-            idle_seconds=60 * idle_minutes,
+            idle_seconds=60 * idle_minutes or None,
         )
         self._driver.start()
 
@@ -166,8 +166,18 @@ class Engine(QObject):
         """
         self._held[job_id] = self._held.get(job_id, 0) + 1
 
-    def release(self, job_id: str) -> None:
-        """Note what a job has made, and let it go if it is done."""
+    def release(self, job_id: str, lost: int | None = None, sentence: str = "") -> None:
+        """Note what a job has made, and let it go if it is done.
+
+        A result (by the index of its request) that was `lost` since it could not be put on the disk counts as not
+        made: the job fails with that sentence, and can be run again for it.
+        """
+        status = self.status(job_id)
+        if status is not None and lost is not None:
+            made = status.made - {lost}
+            self._queue = queue.changed(self._queue, job_id, made=made, sentence=sentence)
+            if status.phase is Phase.done:
+                self._fail(job_id, sentence)
         left = self._held.pop(job_id, 1) - 1
         if left:
             self._held[job_id] = left
@@ -202,7 +212,7 @@ class Engine(QObject):
     def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
         """Take new settings, as the constructor has them; they hold from the next job on."""
         self._memory_limit, self._precision = memory_limit, precision
-        self._driver.idle_seconds = 60 * idle_minutes
+        self._driver.let_go_after(60 * idle_minutes or None)
 
     def close(self) -> None:
         """End the process and all threads, within 2 seconds; what is undone is kept for the next start."""
@@ -272,20 +282,25 @@ class Engine(QObject):
                 event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
             )
             self._on_disk(lambda _: write_times(self.folder / "times.json", times))
-        if before is None or before.phase is not Phase.running or event.cancelled:
+        if before is None or before.phase is not Phase.running:
             self._change(self._queue)
+        elif event.cancelled:
+            self._change(queue.moved_on(self._queue, event.job, Phase.cancelled, progress=None))
+            self._keep(event.job)
         elif event.sentence:
             self._loaded = (None, "")  # in what state the process is nobody knows
-            sentence = model_said(event.said) or said(tr(event.sentence))
-            self._change(
-                queue.moved_on(self._queue, event.job, Phase.failed, sentence=sentence, details=event.details)
-            )
-            self._keep(event.job)
-            self.failed.emit(event.job)
+            self._fail(event.job, model_said(event.said) or said(tr(event.sentence)), event.details)
+        elif before.left:
+            self._fail(event.job, before.sentence)
         else:
             self._change(queue.moved_on(self._queue, event.job, Phase.done, progress=None))
             self._put_away(event.job)
             self.finished.emit(event.job)
+
+    def _fail(self, job_id: str, sentence: str, details: str = "") -> None:
+        self._change(queue.moved_on(self._queue, job_id, Phase.failed, sentence=sentence, details=details))
+        self._keep(job_id)
+        self.failed.emit(job_id)
 
     def _change(self, now: queue.Queue) -> None:
         """Take a new queue, and begin what is next in it."""

@@ -34,8 +34,8 @@ class Job:
     `requests` are the variations, or one request over several pictures; `pictures` has every picture that they name,
     by digest: they may lie on the disk, so look at them in the background. `folder` is the model's, `model` its key.
     `title` is what people read; `task` a key of `mlx_model.tasks.TASKS`; `document` a project's id, `below` the
-    digest of what lay below, `parents` the ids of results that this one comes from: they are given back with the
-    results and mean nothing to the engine.
+    digest of what lay below, `parents` the ids of results that this one comes from, `place` where the document's
+    picture lay: they are given back with the results and mean nothing to the engine.
     """
 
     requests: tuple[EditRequest, ...]
@@ -47,6 +47,7 @@ class Job:
     document: str = ""
     below: str = ""
     parents: tuple[str, ...] = ()
+    place: tuple[float, ...] = ()
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 

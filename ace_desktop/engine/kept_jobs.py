@@ -89,7 +89,10 @@ class KeptJobs:
             raise OSError(f"{folder} cannot be locked: {error}") from error
 
     def take_over(self) -> list[JobStatus]:
-        """Take the jobs of programs that are gone, as interrupted or failed; damaged ones are removed."""
+        """Take the jobs of programs that are gone, as interrupted or failed.
+
+        Damaged ones are removed; those of a later version stay for it.
+        """
         found: list[tuple[float, JobStatus]] = []
         for queue in sorted(self._folder.iterdir()):
             if queue == self.place or not queue.is_dir():
@@ -99,22 +102,29 @@ class KeptJobs:
                 lock.acquire(timeout=0)
                 try:
                     found += self._take_queue(queue)
-                    shutil.rmtree(queue, ignore_errors=True)
+                    if not any(queue.glob(f"*/{_JOB}")):  # one that could not be moved waits for the next start
+                        shutil.rmtree(queue, ignore_errors=True)
                 finally:
                     lock.release()
         return [status for _, status in sorted(found, key=lambda item: item[0])]
 
     def _take_queue(self, queue: Path) -> Iterator[tuple[float, JobStatus]]:
         for left in sorted(queue.iterdir()):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-                if (left / _JOB).is_file():
-                    place = self.place / left.name
-                    left.replace(place)
-                    written, status = _read_job(place)
-                    if status.phase in _BACK_AS:
-                        yield written, replace(status, phase=_BACK_AS[status.phase])
-                    else:
-                        shutil.rmtree(place, ignore_errors=True)
+            if not (left / _JOB).is_file():
+                continue
+            place = self.place / left.name
+            try:
+                left.replace(place)
+                written, status = _read_job(place)
+            except (OSError, _LaterVersion):
+                continue
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                shutil.rmtree(place, ignore_errors=True)
+                continue
+            if status.phase in _BACK_AS:
+                yield written, replace(status, phase=_BACK_AS[status.phase])
+            else:
+                shutil.rmtree(place, ignore_errors=True)
 
     def write(self, status: JobStatus) -> Mapping[str, Picture]:
         """Bring a job up to date on the disk; returns its pictures as they are kept.
@@ -168,6 +178,10 @@ class KeptJobs:
                 shutil.rmtree(self.place, ignore_errors=True)
 
 
+class _LaterVersion(Exception):
+    """A job that this version cannot read."""
+
+
 def _described(status: JobStatus) -> dict[str, Any]:
     job = status.job
     return {
@@ -182,6 +196,7 @@ def _described(status: JobStatus) -> dict[str, Any]:
         "document": job.document,
         "below": job.below,
         "parents": list(job.parents),
+        "place": list(job.place),
         "phase": status.phase.value,
         "made": sorted(status.made),
         "notes": list(status.notes),
@@ -195,7 +210,7 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
     path = place / _JOB
     kept = json.loads(path.read_text(encoding="utf-8"))
     if kept["format"] != _FORMAT:
-        raise ValueError("a later version")
+        raise _LaterVersion
     job = Job(
         requests=tuple(EditRequest.from_json(text) for text in kept["requests"]),
         pictures=KeptPictures(place, tuple(map(str, kept["pictures"]))),
@@ -206,6 +221,7 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
         document=str(kept["document"]),
         below=str(kept["below"]),
         parents=tuple(map(str, kept["parents"])),
+        place=tuple(map(float, kept.get("place", ()))),
         id=str(kept["id"]),
     )
     if job.id != place.name:
@@ -228,11 +244,14 @@ def _write_picture(path: Path, picture: Picture) -> None:
     if picture.profile is not None:
         arrays["profile"] = np.frombuffer(picture.profile, np.uint8)
     part = path.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        for name, array in arrays.items():
-            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
-    part.replace(path)
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # on a full disk it takes what others need
 
 
 def _read_picture(path: Path, name: str) -> Picture:

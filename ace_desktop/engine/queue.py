@@ -15,7 +15,7 @@ FOLLOWS: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
     {
         Phase.waiting: frozenset({Phase.running, Phase.cancelled}),
         Phase.running: frozenset({Phase.done, Phase.failed, Phase.cancelled}),
-        Phase.done: frozenset[Phase](),
+        Phase.done: frozenset({Phase.failed}),  # what it made could not be kept
         Phase.failed: frozenset({Phase.waiting}),
         Phase.cancelled: frozenset({Phase.waiting}),
         Phase.interrupted: frozenset({Phase.waiting}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -43,13 +44,20 @@ def read_times(path: Path) -> Times:
         if found["format"] != _FORMAT:
             return Times()
         paces: dict[str, Mapping[Stage, float]] = {
-            str(model): {stage: float(stages[stage]) for stage in STAGES if stage in stages}
+            str(model): {stage: _seconds(stages[stage]) for stage in STAGES if stage in stages}
             for model, stages in found["paces"].items()
         }
-        silences = {str(stage): float(seconds) for stage, seconds in found["silences"].items()}
+        silences = {str(stage): _seconds(seconds) for stage, seconds in found["silences"].items()}
         return Times(str(found["machine"]), paces, silences)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Times()
+
+
+def _seconds(held: float) -> float:
+    seconds = float(held)
+    if not 0 <= seconds < math.inf:  # no number is not either
+        raise ValueError("seconds are missing")
+    return seconds
 
 
 def write_times(path: Path, times: Times) -> None:

@@ -33,9 +33,12 @@ class CanvasDrops(QObject):
     placed = Signal()
     """A reference was placed: the document is ready to run."""
 
-    def __init__(self, view: CanvasView, background: Background, kept: Kept, parent: QObject | None = None) -> None:
+    def __init__(
+        self, view: CanvasView, session: Session, background: Background, kept: Kept, parent: QObject | None = None
+    ) -> None:
+        """`session` is the document's, also while the view shows something else of it."""
         super().__init__(parent or view)
-        self._view, self._background, self._kept = view, background, kept
+        self._session, self._view, self._background, self._kept = session, view, background, kept
         self.ghost = PlacingGhost(view)
         self.asking: DropChoice | None = None
         self._dragged = ""
@@ -66,13 +69,13 @@ class CanvasDrops(QObject):
         return super().eventFilter(watched, event)
 
     def _takes(self, data: QMimeData) -> bool:
-        return self._view.session is not None and (data.hasFormat(REFERENCE_MIME) or has_pictures(data))
+        return bool(data.hasFormat(REFERENCE_MIME) or has_pictures(data))
 
     # A card
 
     def _dragging(self, data: QMimeData, at: QPointF) -> None:
-        session = self._view.session
-        if session is None or not data.hasFormat(REFERENCE_MIME):
+        session = self._session
+        if not data.hasFormat(REFERENCE_MIME):
             return
         reference_id = bytes(data.data(REFERENCE_MIME).data()).decode()
         try:
@@ -92,8 +95,7 @@ class CanvasDrops(QObject):
         self.ghost.forget()
 
     def _dropped(self, data: QMimeData, at: QPointF) -> None:
-        session = self._view.session
-        assert session is not None  # noqa: S101 asked before
+        session = self._session
         x, y = self._view.transform.to_document(at)
         # What falls beside the picture goes to its border, half of it inside.
         centre = min(max(x, 0), session.state.width), min(max(y, 0), session.state.height)
@@ -126,17 +128,15 @@ class CanvasDrops(QObject):
 
     def place_in_view(self, reference_id: str) -> None:
         """Place a reference in the middle of what is seen of the picture, as dropping its card there does."""
-        session, view = self._view.session, self._view
-        if session is not None:
-            seen = view.transform.document_rect(view.rect()) & session.state.frame or session.state.frame
-            self.place(session, reference_id, (seen.x + seen.width / 2, seen.y + seen.height / 2))
+        session, view = self._session, self._view
+        seen = view.transform.document_rect(view.rect()) & session.state.frame or session.state.frame
+        self.place(session, reference_id, (seen.x + seen.width / 2, seen.y + seen.height / 2))
 
     # A picture
 
     def ask(self, pictures: Sequence[Incoming], at: QPointF, centre: tuple[float, float]) -> None:
         """Ask beside the place what pictures are to become."""
-        session, window = self._view.session, self._view.window()
-        assert session is not None  # noqa: S101 asked before
+        session, window = self._session, self._view.window()
         name = pictures[0].name if len(pictures) == 1 else ""
         self.asking = DropChoice(window, name, self._kept.value.drop_choice, len(pictures) > 1)
         self.asking.chosen.connect(partial(self._chosen, session, pictures, centre))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
@@ -9,6 +11,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QSlider,
 from ..icons import SIDE, icon
 from ..theme import ROW
 from ..translation import tr
+
+_LONGEST_TIP = 400
 
 
 class IconButton(QToolButton):
@@ -127,6 +131,16 @@ class ValueSlider(QWidget):
 
     def _write(self, value: int) -> None:
         self.value_label.setText(f"{value}{self._unit}")
+
+
+def shortened(words: str) -> str:
+    """Cut words to what a tool tip has room for."""
+    return words if len(words) <= _LONGEST_TIP else words[:_LONGEST_TIP].rstrip() + "…"
+
+
+def plain_tip(words: str) -> str:
+    """Make a tool tip that shows a person's words as they are, whatever brackets are among them."""
+    return f"<qt>{escape(words, quote=False)}</qt>".replace("\n", "<br>") if "<" in words else words
 
 
 class _JumpSlider(QSlider):

@@ -13,7 +13,7 @@ from ..edit_names import TASK_NAMES
 from ..icons import icon
 from ..translation import marked as _
 from ..translation import tr
-from .controls import PlainButton
+from .controls import PlainButton, plain_tip, shortened
 from .thumbnail_frame import draw_thumbnail
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class JobRow(QWidget):
         for label in (self.state, self.notes, self.sentence):
             label.setObjectName("caption")
             label.setWordWrap(label is not self.state)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, _STEPS)
@@ -136,7 +138,7 @@ class JobRow(QWidget):
 
     def _elide(self) -> None:
         words = title_words(self.status)
-        self.title.setToolTip(words)
+        self.title.setToolTip(plain_tip(shortened(words)))
         metrics = QFontMetrics(self.title.font())
         self.title.setText(metrics.elidedText(words, Qt.TextElideMode.ElideRight, max(self.title.width(), 80)))
 

@@ -36,6 +36,7 @@ class RecipeView(Popover):
             label, words = QLabel(name, self), QLabel(value, self)
             label.setObjectName("caption")
             words.setWordWrap(True)
+            words.setTextFormat(Qt.TextFormat.PlainText)
             words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             form.addRow(label, words)
         self._add_related(form, tr("Made from"), [store.get(name) for name in result.parents])

@@ -15,6 +15,7 @@ from .. import job_words
 from ..document.results import Result
 from ..edit_names import TASK_NAMES
 from ..translation import tr
+from .controls import plain_tip, shortened
 
 if TYPE_CHECKING:
     from mlx_model.request import Progress
@@ -216,4 +217,5 @@ def tool_tip(item: Item) -> str:
     if isinstance(item, Pending):
         return spoken(item)
     task = tr(TASK_NAMES[item.task][0]) if item.task in TASK_NAMES else item.task
-    return f"{item.words or tr('Without words')}\n{task} · {tr('seed {seed}', seed=item.seed)}"
+    words = shortened(item.words) or tr("Without words")
+    return plain_tip(f"{words}\n{task} · {tr('seed {seed}', seed=item.seed)}")

@@ -34,6 +34,11 @@ ExpectLog = Callable[[str], None]
 _Object = TypeVar("_Object", bound=QObject)
 _PATIENCE = 0.5
 """Seconds that threads which are ending get."""
+_WAIT_MS = 30_000
+"""Milliseconds that a test waits for what must come, on a machine of two processors that is busy."""
+
+for _wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals, QtBot.waitExposed, QtBot.waitActive):
+    _wait.__kwdefaults__ = {**(_wait.__kwdefaults__ or {}), "timeout": _WAIT_MS}
 
 
 class _Warnings(logging.Handler):

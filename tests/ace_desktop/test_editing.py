@@ -276,6 +276,27 @@ def test_a_result_for_a_closed_document_is_kept(open_document: Open, qtbot: QtBo
     assert result.words == "a red star"
 
 
+@pytest.mark.parametrize("variations", [1, 2])
+def test_a_result_that_the_disk_did_not_take_is_not_lost_but_made_again(
+    open_document: Open, tmp_path: Path, qtbot: QtBot, variations: int
+) -> None:
+    place = tmp_path / "results"
+    place.write_text("no folder can be made here")
+    desk = open_document(scene())
+    desk.editing.change(variations=variations, seed=40)
+    desk.editing.run()
+    qtbot.waitUntil(lambda: len(desk.failures) == variations, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not desk.editing.engine.busy, timeout=PATIENCE_MS)
+    (status,) = desk.editing.jobs
+    assert (status.phase, status.made) == (Phase.failed, frozenset())
+    assert "could not be saved" in status.sentence
+    desk.failures.clear()
+    place.unlink()
+    desk.editing.engine.run_again(status.id)
+    assert {result.seed for result in desk.made(variations)} == set(range(40, 40 + variations))
+    assert desk.editing.jobs[0].phase is Phase.done
+
+
 def test_cancelling_stops_what_this_document_has_in_the_queue_and_nothing_else(open_document: Open) -> None:
     desk = open_document(asking(scene(), steps=40))
     other = open_document(replace(scene(), settings={**scene().settings, "project": "f" * 32}))
@@ -413,12 +434,32 @@ def test_accepting_while_something_else_changes_loses_neither(open_document: Ope
 def test_a_result_that_no_longer_fits_is_refused_and_nothing_changes(open_document: Open) -> None:
     desk = open_document(scene())
     result = kept(desk)
-    desk.session.do("Crop", crop(desk.state, Rect(0, 0, 40, 40)))
+    desk.session.do("Crop", crop(desk.state, Rect(-50, -50, 40, 40)))
     state = desk.state
     desk.editing.accept(result.id)
     desk.rest()
     assert "no longer fits" in str(desk.failures[0])
     assert desk.state is state
+
+
+def test_a_crop_while_an_edit_runs_moves_its_previews_and_its_result_with_the_picture(open_document: Open) -> None:
+    desk = open_document(asking(scene(), steps=4))
+    whole = desk.state
+    desk.editing.run()
+    desk.qtbot.waitUntil(lambda: bool(desk.previews), timeout=PATIENCE_MS)
+    desk.session.do("Crop", crop(desk.state, Rect(10, 20, 100, 100)))
+    [result] = desk.made(1)
+    assert {box for image, box in desk.previews if image is not None} <= {(0, 0, 128, 128), (-10, -20, 128, 128)}
+    desk.editing.compare(result.id)
+    desk.rest()
+    assert desk.compared[-1][1] == (-10, -20, 128, 128)
+    desk.editing.accept(result.id)
+    desk.rest()
+    expected = compose(accept(whole, result, desk.editing.results.patch(result.id)))
+    assert np.array_equal(compose(desk.state), expected[20:120, 10:110])
+    desk.editing.same_seed(result.id)
+    desk.rest()
+    assert mask_box(desk.state) == mask_box(whole).moved(-10, -20) & desk.state.frame
 
 
 # Set again

@@ -57,6 +57,23 @@ def answer(window: MainWindow, text: str, qtbot: QtBot) -> None:
     next(button for button in box.findChildren(QPushButton) if button.text() == text).click()
 
 
+def test_a_file_is_open_once_by_whatever_name_and_however_often_it_is_asked_for(
+    desktop: Desktop, picture: Path, qtbot: QtBot
+) -> None:
+    window = desktop.new_window()
+    link = picture.with_name("link.png")
+    link.symlink_to(picture)
+    for path in (picture, picture, link):  # before the first is read
+        desktop.open(path, window)
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    desktop.open(link)
+    qtbot.waitUntil(lambda: not desktop.background.running)
+    assert [other.session.path for other in desktop.windows if other.session] == [picture]
+    desktop.open(picture.with_name("missing.png"), window)
+    qtbot.waitUntil(lambda: "missing.png" in window.message.label.text())
+    assert len(desktop.windows) == 1
+
+
 def test_open_fills_an_empty_window_and_then_takes_another(desktop: Desktop, picture: Path, qtbot: QtBot) -> None:
     window = desktop.new_window()
     window.run("file.open")

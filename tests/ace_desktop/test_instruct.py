@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +128,20 @@ def test_the_chip_follows_the_situation_until_it_is_set(bench: Bench) -> None:
     bench.wait(bench.window.actions_by_id["instruct.automatic"].isEnabled)
     bench.window.run("instruct.automatic")
     assert bench.panel.chip.text() == "Local edit with 2 references"
+
+
+def test_a_document_with_absurd_settings_opens_and_says_what_is_wrong(desktop: Desktop, qtbot: QtBot) -> None:
+    desktop.kept.change(edit_details=True)
+    absurd: dict[str, Any] = {
+        "task": "dream", "strength": -1e5, "steps": 2**63, "guidance": 1e5, "grow": 2**62, "seed": -9,
+        "adapters": [["../../x", 1e6]] * 99, "region": [-(2**30), 0, 2**30, 1], "model": "x" * 10_000,
+        "instruction": "<b>\0\ud800</b>" * 1000, "variations": 64,
+    }  # fmt: skip
+    state = open_document(resources() / "samples" / "repaint.png")
+    made = Bench(desktop.new_window(Session(replace(state, settings={"edit": absurd}))), qtbot)
+    made.idle()
+    assert {"strength", "steps", "guidance", "seed", "model"} <= {problem.field for problem in made.editing.problems}
+    assert not made.panel.run_row.button.isEnabled()
 
 
 def test_what_stands_in_the_way_is_said_beside_its_control_with_a_way_out(bench: Bench) -> None:

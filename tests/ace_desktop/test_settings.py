@@ -58,3 +58,29 @@ def test_recent_files_come_once_and_newest_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [True, "5", 1.5, None])
 def test_a_number_is_taken_only_as_a_whole_one(value: object) -> None:
     assert from_json({"autosave_seconds": value}).autosave_seconds == Settings().autosave_seconds
+
+
+@pytest.mark.parametrize(
+    "name", ["autosave_seconds", "export_quality", "inspector_width", "idle_minutes", "memory_limit"]
+)
+@pytest.mark.parametrize("value", [-1, 10**30])
+def test_a_number_that_nothing_could_be_given_is_not_taken(name: str, value: int) -> None:
+    assert from_json({name: value}) == Settings()
+
+
+def test_words_that_are_no_unicode_keep_nothing_from_being_kept(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "settings.json")
+    kept.change(instructions=("half \ud83d a smile",), recent=("/a/\udcff.png",), theme="dark")
+    kept.flush()
+    assert Kept(tmp_path / "settings.json").value == kept.value
+
+
+def test_settings_that_cannot_be_written_leave_nothing_behind(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "settings.json")
+    kept.change(theme="dark")
+    kept.flush()
+    (tmp_path / "settings.json").unlink()
+    (tmp_path / "settings.json").mkdir()  # nothing can take its place
+    kept.change(theme="light")
+    kept.flush()
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]

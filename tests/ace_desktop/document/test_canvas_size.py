@@ -10,6 +10,8 @@ from hypothesis import given, settings
 
 from ace_desktop.document import canvas_size as cs
 from ace_desktop.document.compose import compose
+from ace_desktop.document.edit import EditSettings, settings_of, with_settings
+from ace_desktop.document.frame_place import PLACE, place_of
 from ace_desktop.document.geometry import Rect
 from ace_desktop.document.masks import grey_of
 from ace_desktop.document.plane import Plane
@@ -57,6 +59,30 @@ def test_cropping_leaves_the_rectangle_and_nothing_around_it() -> None:
     assert np.array_equal(compose(kept, FRAME.moved(-5, -3)), compose(before))
     with pytest.raises(ValueError, match="one pixel"):
         cs.crop(before, Rect(3, 3, 0, 9))
+
+
+def test_the_frame_of_the_edit_goes_with_the_picture() -> None:
+    before = with_settings(document(), EditSettings(region=(10, 5, 20, 10)))
+    regions = {
+        (5, 2, 20, 10): cs.crop(before, Rect(5, 3, 30, 20)),
+        (13, 9, 20, 10): cs.expand(before, 3, 4, 0, 0),
+        (20, 10, 40, 20): cs.image_size(before, 120, 80),
+        (30, 5, 20, 10): cs.flip_document(before, "horizontal"),
+        (25, 10, 10, 20): cs.rotate_document(before, 90),
+    }
+    assert {region: settings_of(state).region for region, state in regions.items()} == {
+        region: region for region in regions
+    }
+
+
+@pytest.mark.parametrize("junk", [7, "abc", [1, 2], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, float("nan"), 0], [None] * 6])
+def test_a_damaged_place_counts_for_nothing(junk: object) -> None:
+    before = replace(document(), settings={PLACE: junk, "edit": {"region": junk}})
+    assert place_of(before.settings) == ()
+    after = cs.crop(before, Rect(5, 3, 30, 20))
+    assert place_of(after.settings) == (1, 0, -5, 0, 1, -3)
+    assert settings_of(after) == EditSettings()
+    assert PLACE not in cs.crop(after, FRAME.moved(-5, -3)).settings
 
 
 def test_new_room_is_in_the_edit_mask_and_transparent() -> None:

@@ -76,6 +76,22 @@ def test_a_damaged_setting_is_as_if_never_set_and_the_others_stay(wanted: EditSe
     assert settings_of(with_settings(damaged, found)) == found
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [{"task": "dream"}, {"control": "dream"}, {"steps": 10**400}, {"seed": 2**64}, {"strength": 1e300},
+     {"guidance": float("nan")}, {"adapters": [["local", -1e300]]}, {"variations": 999}, {"variations": 0}],
+    ids=str,
+)  # fmt: skip
+def test_what_a_later_version_or_nobody_sets_counts_for_nothing(strange: dict[str, Any]) -> None:
+    state = replace(small_document(), settings={SETTINGS: {"instruction": "a star", **strange}})
+    assert settings_of(state) == EditSettings(instruction="a star")
+
+
+def test_half_a_character_does_not_get_into_a_request() -> None:
+    state = with_settings(small_document(), EditSettings(instruction="a smile \ud83d"))
+    assert settings_of(state).instruction == "a smile ?"
+
+
 @given(json_values)
 @limits(max_examples=30, deadline=None)
 def test_settings_that_are_none_at_all_are_the_defaults(junk: Any) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.below import below, digest_of
-from ace_desktop.document.canvas_size import crop, flip_document, image_size
+from ace_desktop.document.canvas_size import crop, expand, flip_document, image_size, rotate_document
 from ace_desktop.document.compose import compose, compose_layers
 from ace_desktop.document.edit import mask_box
 from ace_desktop.document.errors import DocumentError
@@ -22,20 +22,23 @@ from ace_desktop.document.geometry import Rect
 from ace_desktop.document.openraster_read import read_openraster
 from ace_desktop.document.openraster_write import write_openraster
 from ace_desktop.document.plane import Plane
+from ace_desktop.document.result_files import from_json, to_json
 from ace_desktop.document.result_layers import (
     accept,
     accept_again,
+    box_now,
     is_stale,
     mask_of_layer,
     request_of_layer,
     rerun,
     result_of_layer,
+    shift_of,
 )
 from ace_desktop.document.results import Result, ResultStore
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import GroupLayer, RasterLayer, State
 from ace_desktop.document.target import Target, with_plane
-from ace_desktop.document.tree import add, find, group, with_properties
+from ace_desktop.document.tree import add, find, group, replaced, with_properties
 from mlx_model.editor import Editor
 from mlx_model.request import EditResult, Picture
 from mlx_model.weights.config import ModelConfig
@@ -166,10 +169,45 @@ def test_what_does_not_fit_is_refused_with_a_sentence(painted: Callable[..., tup
     state = scene()
     result, patch = painted(state)
     with pytest.raises(DocumentError, match="no longer fits"):
-        accept(crop(state, Rect(0, 0, 60, 60)), result, patch)
+        accept(crop(state, Rect(0, 0, 20, 90)), result, patch)
     with pytest.raises(DocumentError, match="another picture"):
         accept(state, replace(result, foreign=True), patch)
-    assert accept(crop(state, Rect(0, 0, 90, 90)), result, patch).active != state.active
+    assert accept(crop(state, Rect(0, 0, 21, 90)), result, patch).active != state.active
+
+
+FRAMES: dict[str, Callable[[State], State]] = {
+    "cropped": lambda state: crop(state, Rect(25, 10, 80, 90)),
+    "cropped through it": lambda state: crop(state, Rect(40, 35, 20, 20)),
+    "with room": lambda state: expand(state, 13, 0, 5, 7),
+    "mirrored": lambda state: flip_document(state, "horizontal"),
+    "turned": lambda state: rotate_document(state, 270),
+    "smaller": lambda state: image_size(state, state.width // 2, state.height // 4),
+    "larger": lambda state: image_size(state, state.width * 2, state.height * 3),
+    "turned and cropped": lambda state: crop(rotate_document(state, 90), Rect(9, 9, 100, 100)),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_result_finds_its_place_whatever_became_of_the_frame_meanwhile(
+    painted: Callable[..., tuple[Result, Picture]], name: str
+) -> None:
+    change = FRAMES[name]
+    result, patch = painted(scene())
+    late, early = accept(change(scene()), result, patch), change(accept(scene(), result, patch))
+    assert np.array_equal(compose(late), compose(early))
+
+
+def test_a_result_of_a_cropped_picture_fits_the_whole_one_too(
+    painted: Callable[..., tuple[Result, Picture]],
+) -> None:
+    cropped = crop(scene(), Rect(5, 7, 110, 100))
+    result, patch = painted(cropped)
+    assert from_json(to_json(result)) == result
+    after = accept(scene(), result, patch)
+    assert find(after, after.active or "").x == BOX.x + 5
+    assert np.array_equal(compose(after)[7:107, 5:115], compose(accept(cropped, result, patch)))
+    assert box_now(scene(), result.box, result.place) == (BOX.x + 5, BOX.y + 7, BOX.width, BOX.height)
+    assert box_now(image_size(scene(), 30, 30), result.box, result.place) is None
 
 
 # Stale
@@ -347,3 +385,19 @@ def test_asking_again_after_a_stroke_costs_little() -> None:
 def test_resizing_makes_it_stale(painted: Callable[..., tuple[Result, Picture]]) -> None:
     state = accept(scene(), *painted(scene()))
     assert is_stale(image_size(state, 256, 256), state.active or "")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [[0, 0, 2**60, 2**60, 0, 0], [0, 0, 2**30, 2**30, 0, 0], [2**70, 0, 9, 9, 0, 0], [0, 0, -1, 5, 0, 0], ["a"] * 6,
+     [0, 0, 9, 9, 1.5, None], 7],
+    ids=str,
+)  # fmt: skip
+def test_a_box_that_cannot_be_holds_nobody_up(painted: Callable[..., tuple[Result, Picture]], junk: object) -> None:
+    state = accept(scene(), *painted(scene()))
+    layer = find(state, state.active or "")
+    state = replaced(state, replace(layer, extra=MappingProxyType({**layer.extra, "box": junk})))
+    assert not is_stale(state, layer.id)
+    assert shift_of(state, layer.id) == (0, 0)
+    with pytest.raises(ValueError, match="not made by an edit"):
+        rerun(state, layer.id)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,7 +169,10 @@ def test_a_description_of_another_result_or_version_is_not_believed(tmp_path: Pa
     shutil.copy(tmp_path / f"{first.id}.json", tmp_path / f"{second.id}.json")
     assert [result.id for result in opened(tmp_path).all()] == [first.id]
     held = json.loads((tmp_path / f"{first.id}.json").read_text())
-    for junk in ({"format": 2}, {"box": [0, 0, -1, 5]}, {"base": "../../x"}, {"id": "../x"}, {"recipe": 7}):
+    for junk in (
+        {"format": 2}, {"format": "1"}, {"box": [0, 0, -1, 5]}, {"box": [20, 2, 30, 25]}, {"frame": [2**29, 2**29]},
+        {"base": "../../x"}, {"id": "../x"}, {"recipe": 7},
+    ):  # fmt: skip
         with pytest.raises(ValueError):
             from_json(json.dumps(held | junk).encode())
 
@@ -193,12 +197,57 @@ def test_the_budget_takes_rejected_results_alone_and_offers_accepted_ones(tmp_pa
     assert len(list(tmp_path.glob("inputs/*.png"))) == len(third.inputs | fourth.inputs)
 
 
+def test_what_a_later_version_wrote_is_left_as_it_is(tmp_path: Path) -> None:
+    store, [first, second] = filled(tmp_path, 2)
+    path = tmp_path / f"{second.id}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "inputs": "elsewhere"}))
+    before = {file.relative_to(tmp_path) for file in tmp_path.rglob("*.*")}
+    for file in tmp_path.rglob("*.png"):
+        os.utime(file, (0, 0))  # as old as what a killed process left
+    later = opened(tmp_path)
+    assert [result.id for result in later.all()] == [first.id]
+    assert later.troubles == ()
+    assert {file.relative_to(tmp_path) for file in tmp_path.rglob("*.*")} == before
+    later.reject(first.id)
+    later.budget = 0
+    later.tidy()
+    assert all((tmp_path / "inputs" / f"{name}.png").exists() for name in second.inputs)
+    assert store.budget
+
+
+def test_results_that_come_while_others_make_room_keep_what_they_were_made_of(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path, budget=0)
+
+    def work(number: int) -> Result:
+        kept = store.add(*made_up("star", number % 2))
+        store.reject(kept.id, on=number % 3 > 0)
+        store.tidy()
+        return kept
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(work, range(24)))
+    assert {result.id for result in store.all()} == {made[number].id for number in range(0, 24, 3)}
+    for result in store.all():
+        assert store.inputs(result.id).keys() >= {result.request.picture}
+
+
 def test_thumbnails_are_small_sRGB_and_made_once(tmp_path: Path) -> None:  # noqa: N802
     store, [result] = filled(tmp_path, 1)
     small = store.thumbnail(result.id, 16)
     assert small.shape == (13, 16, 4)
     (tmp_path / f"{result.id}.png").unlink()
     assert np.array_equal(store.thumbnail(result.id, 16), small)
+
+
+def test_thumbnails_of_deleted_results_go(tmp_path: Path) -> None:
+    store, [first, second] = filled(tmp_path, 2)
+    for result in (first, second):
+        store.thumbnail(result.id, 16)
+    store.delete(first.id)
+    for file in tmp_path.glob("thumbnails/*"):
+        os.utime(file, (0, 0))
+    opened(tmp_path)
+    assert [file.name for file in tmp_path.glob("thumbnails/*")] == [f"{second.id}-16.png"]
 
 
 # In project files
@@ -233,6 +282,27 @@ def test_a_result_that_goes_away_during_the_save_is_left_out(tmp_path: Path) -> 
     save_project(tmp_path / "a.ora", state, here)
     open_project(tmp_path / "a.ora", there)
     assert [result.id for result in there.of(PROJECT).all()] == [second.id]
+
+
+def test_the_best_results_travel_where_all_would_be_too_much(tmp_path: Path) -> None:
+    here, there = ResultStores(tmp_path / "here"), ResultStores(tmp_path / "there")
+    state, store, [first, second, third] = project(here)
+    store.star(first.id)
+    store.budget = store.bytes_used - 1
+    save_project(tmp_path / "a.ora", state, here)
+    open_project(tmp_path / "a.ora", there)
+    assert [result.id for result in there.of(PROJECT).all()] == [third.id, first.id]
+    assert store.get(second.id) is not None
+
+
+def test_a_result_that_cannot_be_read_does_not_keep_a_project_from_being_saved(tmp_path: Path) -> None:
+    stores = ResultStores(tmp_path / "here")
+    state, _, [result] = project(stores, 1)
+    file = stores.folder / PROJECT / f"{result.id}.png"
+    file.unlink()
+    file.mkdir()  # whoever runs the tests may read everything else
+    save_project(tmp_path / "a.ora", state, stores)
+    assert equal(open_project(tmp_path / "a.ora", ResultStores(tmp_path / "there")), state)
 
 
 def test_entries_of_other_names_stay_in_the_document_and_damaged_ones_hurt_nobody(tmp_path: Path) -> None:

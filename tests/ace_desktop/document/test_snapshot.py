@@ -192,7 +192,6 @@ def test_everything_that_is_missing_is_said_at_once(config: ModelConfig) -> None
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"task": "dream"}, "task"),
         ({"task": "remove", "control": "canny"}, "control"),
         ({"control": "depth"}, "control"),
         ({"control": "as-is"}, "control"),

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ace_desktop.engine import child
+from ace_desktop.engine.protocol import Ready, Stopped, Taken
 from mlx_model.progress import Journey, Stage
 
 MIB = 1 << 20
@@ -23,6 +24,15 @@ MIB = 1 << 20
 def starts_not(_pipe: Connection, _prefix: str, _log: Path) -> None:
     """End before anything is said, as where MLX cannot be loaded."""
     raise ImportError("libmlx is not here")
+
+
+def stops(pipe: Connection, _prefix: str, _log: Path) -> None:
+    """Stop each job as soon as it is there, although nobody has cancelled it."""
+    pipe.send(Ready("none"))
+    while True:
+        work = pipe.recv()
+        pipe.send(Taken(work.job))
+        pipe.send(Stopped(work.job))
 
 
 def faulty(orders: Path, pipe: Connection, prefix: str, log: Path) -> None:

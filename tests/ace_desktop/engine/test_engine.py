@@ -18,7 +18,7 @@ from mlx_model.progress import STAGES
 from mlx_model.request import EditResult, Progress
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.engine.conftest import PATIENCE_MS, NewEngine, Run
-from tests.ace_desktop.engine.faulty_child import faulty
+from tests.ace_desktop.engine.faulty_child import faulty, stops
 from tests.ace_desktop.engine.sample_jobs import POCKET, SIDE, job, mask, picture
 
 LIGHT = """
@@ -166,6 +166,16 @@ def test_an_idle_process_ends_and_comes_back_for_the_next_job(
     until(engine, engine.submit(job()), Phase.done)
     qtbot.waitUntil(lambda: engine.process_id is None, timeout=PATIENCE_MS)
     until(engine, engine.submit(job()), Phase.done)
+
+
+def test_a_process_that_is_to_stay_stays_until_that_changes(new_engine: NewEngine, until: Run, qtbot: QtBot) -> None:
+    engine = new_engine(idle_minutes=0, entry=stops)
+    until(engine, engine.submit(job()), Phase.cancelled)
+    process = engine.process_id
+    qtbot.wait(700)  # longer than the thread takes to look again
+    assert engine.process_id == process is not None
+    engine.change(memory_limit=None, idle_minutes=0.01 / 60)
+    qtbot.waitUntil(lambda: engine.process_id is None, timeout=PATIENCE_MS)
 
 
 def test_what_was_undone_is_back_after_a_restart_and_goes_on_from_the_saved_step(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -16,11 +17,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.engine import faults
+from ace_desktop.engine.child import Inbox
 from ace_desktop.engine.engine import Engine
 from ace_desktop.engine.jobs import JobStatus, Phase
+from ace_desktop.engine.protocol import Cancel, Work
 from mlx_model.progress import STAGES
 from tests.ace_desktop.engine.conftest import PATIENCE_MS, NewEngine, Run
-from tests.ace_desktop.engine.faulty_child import starts_not
+from tests.ace_desktop.engine.faulty_child import starts_not, stops
 from tests.ace_desktop.engine.sample_jobs import POCKET, job
 
 MEMORY = faults.TROUBLES[faults.Trouble.memory]
@@ -226,3 +229,25 @@ def test_an_engine_closes_within_two_seconds_whatever_the_process_does(new_engin
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     assert blocks() == []
+
+
+def test_a_job_that_stops_unasked_does_not_block_the_queue(new_engine: NewEngine, until: Run) -> None:
+    engine = new_engine(entry=stops)
+    names = [engine.submit(job(ground=number)) for number in range(2)]
+    for name in names:
+        until(engine, name, Phase.cancelled)
+    engine.run_again(names[0])
+    until(engine, names[0], Phase.cancelled)
+
+
+def test_a_cancel_that_came_too_late_does_not_stop_the_jobs_next_run() -> None:
+    theirs, ours = multiprocessing.Pipe()
+    inbox = Inbox(theirs)
+    inbox.take(Cancel("a"))
+    inbox.take(Work("a", (), {}, POCKET, None, None, {}, None, 60.0))
+    assert inbox.work.get_nowait().job == "a"
+    assert inbox.cancelled == set()
+    inbox.take(Cancel("a"))
+    assert inbox.cancelled == {"a"}
+    for end in (theirs, ours):
+        end.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +124,70 @@ def test_a_damaged_job_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         pictures[picture]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "requests": [1]}'])
+def test_a_damaged_job_takes_no_room_for_ever(tmp_path: Path, text: str) -> None:
+    first, damaged = KeptJobs(tmp_path), status()
+    first.write(damaged)
+    (first.place / damaged.id / "job.json").write_text(text)
+    first.close()
+    second = KeptJobs(tmp_path)
+    assert second.take_over() == []
+    second.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_of_a_later_version_waits_for_it(tmp_path: Path) -> None:
+    first, later = KeptJobs(tmp_path), status()
+    first.write(later)
+    path = first.place / later.id / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    first.close()
+    second = KeptJobs(tmp_path)
+    assert second.take_over() == []
+    second.close()
+    path = next(tmp_path.rglob("job.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    assert [found.id for found in KeptJobs(tmp_path).take_over()] == [later.id]
+
+
+def test_what_the_disk_did_not_take_leaves_nothing_behind(tmp_path: Path) -> None:
+    kept, large = KeptJobs(tmp_path), noisy()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))  # as on a full disk, a file ends there
+    try:
+        with pytest.raises(OSError):
+            kept.write(large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, before)
+    assert list((kept.place / large.id).iterdir()) == []
+    kept.write(large)
+    kept.close()
+    assert [found.id for found in KeptJobs(tmp_path).take_over()] == [large.id]
+
+
+def noisy() -> JobStatus:
+    """Give a job whose picture takes 400 kB."""
+    picture = Picture(np.random.default_rng(1).integers(0, 256, (320, 320, 4)).astype(np.uint8))
+    request = EditRequest("a star", picture=digest(picture))
+    return JobStatus(Job((request,), {digest(picture): picture}, Path("/a/model")))
+
+
+def test_a_job_that_cannot_be_moved_waits_for_the_next_start(tmp_path: Path) -> None:
+    first, one = KeptJobs(tmp_path), status()
+    first.write(one)
+    first.close()
+    second = KeptJobs(tmp_path)
+    (second.place / one.id).mkdir()
+    (second.place / one.id / "in the way").touch()
+    assert second.take_over() == []
+    assert (first.place / one.id / "job.json").exists()
+    second.close()
+    (second.place / one.id / "in the way").unlink()
+    assert [found.id for found in KeptJobs(tmp_path).take_over()] == [one.id]
 
 
 def test_a_forgotten_job_leaves_nothing(tmp_path: Path) -> None:

@@ -30,6 +30,15 @@ def test_another_machine_begins_anew() -> None:
     assert KNOWN.learnt("another chip", "other", {"denoise": 1.0}, {}).paces == {"other": {"denoise": 1.0}}
 
 
+@pytest.mark.parametrize("number", ["NaN", "-1", "Infinity", "1e999", "[]", '"a"'])
+def test_numbers_that_are_no_seconds_are_not_believed(tmp_path: Path, number: str) -> None:
+    held = f'{{"denoise": {number}}}'
+    for paces, silences in ((f'{{"pocket": {held}}}', "{}"), ("{}", held)):
+        text = f'{{"format": 1, "machine": "a", "paces": {paces}, "silences": {silences}}}'
+        (tmp_path / "times.json").write_text(text)
+        assert read_times(tmp_path / "times.json") == Times()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "machine": "a", "paces": 3}', "\0"])
 def test_a_damaged_file_is_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "times.json").write_text(text)

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from ace_desktop.background import Background
 from ace_desktop.canvas.view import CanvasView
-from ace_desktop.document.edit import settings_of
+from ace_desktop.document.edit import mask_box, settings_of
 from ace_desktop.document.references import add_reference, references_of
 from ace_desktop.document.state import RasterLayer
 from ace_desktop.panels.canvas_drops import CanvasDrops
@@ -48,7 +48,7 @@ class Canvas:
         self.window.resize(700, 500)
         self.window.show()
         self.view.zoom_to(4.0)
-        self.drops = CanvasDrops(self.view, background, kept)
+        self.drops = CanvasDrops(self.view, self.session, background, kept)
         self.failures: list[Exception] = []
         self.drops.failed.connect(self.failures.append)
         self.card = QMimeData()
@@ -217,3 +217,12 @@ def test_documents_and_broken_pictures(canvas: Canvas, qtbot: QtBot, tmp_path: P
     qtbot.waitUntil(lambda: bool(canvas.failures), timeout=PATIENCE_MS)
     assert "broken.png" in str(canvas.failures[0])
     assert canvas.session.state is before
+
+
+def test_what_is_dropped_while_a_mask_is_shown_alone_goes_into_the_document(canvas: Canvas, qtbot: QtBot) -> None:
+    shown = Session(small_document(), parent=canvas.session)
+    canvas.view.set_session(shown)
+    before = shown.state
+    canvas.drop(canvas.card, 20, 15)
+    qtbot.waitUntil(lambda: bool(mask_box(canvas.session.state)), timeout=PATIENCE_MS)
+    assert shown.state is before

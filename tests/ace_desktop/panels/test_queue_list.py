@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QTextDocument
 from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.background import Background
 from ace_desktop.engine.engine import Engine
 from ace_desktop.engine.jobs import JobStatus, Phase
+from ace_desktop.panels.controls import plain_tip, shortened
 from ace_desktop.panels.job_line import JobLine
 from ace_desktop.panels.job_row import JobRow, state_words
+from ace_desktop.panels.message_bar import MessageBar
 from ace_desktop.panels.popover import Popover
 from ace_desktop.panels.queue_list import QueueList, picture_of
 from mlx_model.request import Progress
@@ -199,3 +201,20 @@ def test_a_job_has_the_picture_of_what_is_edited() -> None:
     assert image is not None
     assert max(image.width(), image.height()) == 80
     assert picture_of(some.requests[0], {}) is None
+
+
+def test_a_persons_words_are_shown_as_they_are(qtbot: QtBot) -> None:
+    """Nothing that words, or a file from elsewhere, say is taken for a tag."""
+    words = "a <b>bold</b> cat <img src='x'>"
+    shown = JobRow(JobStatus(job(title=words), Phase.failed, sentence=words, notes=(words,)))
+    qtbot.addWidget(shown)
+    bar = MessageBar()
+    qtbot.addWidget(bar)
+    bar.say(words)
+    plain = Qt.TextFormat.PlainText
+    assert {label.textFormat() for label in (shown.title, shown.sentence, shown.notes, bar.label)} == {plain}
+    tip = QTextDocument()
+    tip.setHtml(shown.title.toolTip())
+    assert tip.toPlainText() == words
+    assert plain_tip(f"{words}\nseed 1").count("<br>") == 1
+    assert len(shortened("long " * 1000)) < 500
