@@ -31,16 +31,16 @@ def paint_icon(painter: QPainter, name: str, rect: QRect | QRectF, colour: QColo
 class TintedEngine(QIconEngine):
     """Paints a drawing in the colour that the palette has for the icon's state at that moment."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, on_accent: bool) -> None:
         super().__init__()
-        self.name = name
+        self.name, self.on_accent = name, on_accent
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         """Paint it in the rectangle."""
         side = min(rect.width(), rect.height())
         square = QRect(0, 0, side, side)
         square.moveCenter(rect.center())
-        paint_icon(painter, self.name, square, tint(mode, state))
+        paint_icon(painter, self.name, square, tint(mode, state if self.on_accent else QIcon.State.Off))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """Paint it on nothing, `size` in device pixels."""
@@ -60,7 +60,7 @@ class TintedEngine(QIconEngine):
 
     def clone(self) -> QIconEngine:
         """Make another like it."""
-        return TintedEngine(self.name)
+        return TintedEngine(self.name, on_accent=self.on_accent)
 
 
 def tint(mode: QIcon.Mode, state: QIcon.State) -> QColor:
@@ -72,9 +72,9 @@ def tint(mode: QIcon.Mode, state: QIcon.State) -> QColor:
     return palette.color(QPalette.ColorRole.HighlightedText if chosen else QPalette.ColorRole.ButtonText)
 
 
-def icon(name: str) -> QIcon:
-    """Give the icon of this name in `resources/icons`."""
-    return QIcon(TintedEngine(name))
+def icon(name: str, *, on_accent: bool = True) -> QIcon:
+    """Give the icon of this name in `resources/icons`; `on_accent`: its ground is the accent while it is checked."""
+    return QIcon(TintedEngine(name, on_accent=on_accent))
 
 
 def app_icon() -> QIcon:

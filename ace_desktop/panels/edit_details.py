@@ -167,7 +167,7 @@ class EditDetails(QWidget):
         self.seed.settled.connect(self._setter("seed", 0))
         self.dice = PlainButton(icon("dice"), "", holder)
         self.dice.clicked.connect(lambda: self._set(seed=secrets.randbelow(_SEEDS)))
-        self.lock = PlainButton(icon("lock-open"), "", holder)
+        self.lock = PlainButton(icon("lock-open", on_accent=False), "", holder)
         self.lock.setCheckable(True)
         self.lock.clicked.connect(self._setter("seed_locked"))
         for part in (self.seed, self.dice, self.lock):
@@ -234,7 +234,7 @@ class EditDetails(QWidget):
         self.resets["strength"].setVisible(settings.strength is not None)
         self.seed.show_value(settings.seed, 0)
         self.lock.setChecked(settings.seed_locked)
-        self.lock.setIcon(icon("lock" if settings.seed_locked else "lock-open"))
+        self.lock.setIcon(icon("lock" if settings.seed_locked else "lock-open", on_accent=False))
         blocked = self.colour_match.blockSignals(True)
         self.colour_match.setChecked(settings.colour_match)
         self.colour_match.blockSignals(blocked)

@@ -36,7 +36,7 @@ class ResultBar(QWidget):
         self.space_button.setObjectName("space")
         self.space_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.before_button = PlainButton(icon("eye"), "", self)
-        self.wipe_button = PlainButton(icon("compare"), "", self)
+        self.wipe_button = PlainButton(icon("compare", on_accent=False), "", self)
         self.wipe_button.setCheckable(True)
         self.star_button = PlainButton(icon("star"), "", self)
         self.reject_button = PlainButton(icon("reject"), "", self)

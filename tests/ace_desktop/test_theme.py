@@ -67,3 +67,15 @@ def test_a_chosen_tool_is_drawn_in_the_colour_on_the_accent(desktop: Desktop) ->
     desktop.kept.change(theme="light")
     image = icon("plus").pixmap(20, 20, QIcon.Mode.Normal, QIcon.State.On).toImage()
     assert image.pixelColor(10, 10).name() == LIGHT.on_accent
+
+
+@pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
+def test_what_is_checked_without_the_accent_is_seen(colours: Colours, desktop: Desktop, window: MainWindow) -> None:
+    desktop.kept.change(theme="dark" if colours is DARK else "light")
+    assert window.panels is not None
+    button = window.panels.filmstrip.bar.wipe_button
+    image = button.icon().pixmap(40, 40, QIcon.Mode.Normal, QIcon.State.On).toImage()
+    pixels = [image.pixelColor(x, y) for x in range(40) for y in range(40)]
+    inks = {pixel.name() for pixel in pixels if pixel.alpha() == 255}
+    assert inks
+    assert all(contrast(ink, colours.pressed) >= 4.5 for ink in inks)
