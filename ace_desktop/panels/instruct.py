@@ -231,7 +231,8 @@ class InstructPanel(QWidget):
             (self.run_note, (*_UNDER_RUN, *hidden), self._failure),
         ):
             name = next((name for name in fields if name in sentences), "")
-            note.say(*((sentences[name], self._links(name)) if name else otherwise()))
+            failure = not name and note is self.run_note
+            note.say(*((sentences[name], self._links(name)) if name else otherwise()), failure=failure)
         for name, note in self.details.notes.items():
             note.say(sentences.get(name, "") if self.more_shown else "", self._links(name))
 

@@ -33,8 +33,12 @@ class Note(QLabel):
         """What it says, without its links."""
         return self._said[0]
 
-    def say(self, sentence: str, links: Sequence[tuple[str, str]] = ()) -> None:
-        """Say a sentence, with links: pairs of text and action; nothing where it is empty."""
+    def say(self, sentence: str, links: Sequence[tuple[str, str]] = (), *, failure: bool = False) -> None:
+        """Say a sentence, with links: pairs of text and action; nothing where it is empty. A failure has a colour."""
+        name = "problem" if failure else "note"
+        if name != self.objectName():
+            self.setObjectName(name)
+            self.style().polish(self)
         self._said = sentence, tuple(links) if sentence else ()
         self._write()
         self.setVisible(bool(sentence))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -27,6 +28,7 @@ from ace_desktop.panels.instruct import InstructPanel
 from ace_desktop.panels.run_on_many import RunOnMany
 from ace_desktop.places import resources
 from ace_desktop.session import Session
+from ace_desktop.theme import DARK, LIGHT
 from mlx_model.request import EditRequest
 from tests.ace_desktop.document.drawings import plain
 
@@ -257,6 +259,8 @@ def test_a_failed_job_says_why_and_can_be_run_again(bench: Bench, tmp_path: Path
     bench.wait(lambda: [job.phase for job in bench.editing.jobs] == ["failed"])
     assert bench.panel.run_note.sentence != ""
     assert bench.panel.run_note.sentence.endswith(".")
+    ink = bench.panel.run_note.palette().color(QPalette.ColorRole.WindowText).name()
+    assert ink in (LIGHT.warning, DARK.warning)
     bench.wait(bench.window.actions_by_id["instruct.run_again"].isEnabled)
     bench.panel.run_note.linkActivated.emit("instruct.run_again")
     assert bench.editing.jobs[0].phase in ("waiting", "running")
