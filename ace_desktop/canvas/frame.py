@@ -207,10 +207,10 @@ class Frame(QObject):
         around = transform.matrix.mapRect(QRectF(box.x, box.y, box.width, box.height))
         width = QFontMetrics(_font(QFont())).horizontalAdvance(self.seen.caption) + 16
         view = self._view_rect()
-        top = around.bottom() + 8
-        if top + _CAPTION_HEIGHT + 4 > view.bottom():
-            top = min(around.bottom(), view.bottom()) - _CAPTION_HEIGHT - 8
-        left = min(max(around.left(), view.left() + 8.0), max(view.right() - width - 8.0, 8.0))
+        start, top = around.left(), around.bottom() + 8
+        if top + _CAPTION_HEIGHT + 4 > view.bottom():  # clear of the corner, where handles are
+            start, top = start + 8, min(around.bottom(), view.bottom()) - _CAPTION_HEIGHT - 8
+        left = min(max(start, view.left() + 8.0), max(view.right() - width - 8.0, 8.0))
         return QRectF(round(left), round(top), width, _CAPTION_HEIGHT)
 
     def _view_rect(self) -> QRect:
