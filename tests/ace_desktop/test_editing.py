@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from ace_desktop import comparing
 from ace_desktop.arrivals import Arrivals
 from ace_desktop.background import Background
 from ace_desktop.document.canvas_size import crop
@@ -395,6 +396,19 @@ def test_comparing_shows_the_result_and_leaves_the_document_alone(open_document:
 def mask_middle(state: State) -> tuple[int, int]:
     box = mask_box(state)
     return box.x + box.width // 2, box.y + box.height // 2
+
+
+def test_few_large_images_of_results_are_kept(open_document: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = open_document(scene())
+    results = [kept(desk, seed=seed) for seed in range(4)]
+    monkeypatch.setattr(comparing, "MOST_BYTES", 2 * 128 * 128 * 4)
+    for result in (*results, *reversed(results)):
+        desk.editing.compare(result.id)
+        desk.rest()
+    images = [image for image, _, _ in desk.compared]
+    assert images[4] is images[3]
+    assert images[5] is images[2]
+    assert images[6] is not images[1]
 
 
 def test_the_image_of_a_result_that_is_no_longer_wanted_is_not_shown(open_document: Open) -> None:
