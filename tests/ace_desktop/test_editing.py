@@ -29,6 +29,7 @@ from ace_desktop.document.result_stores import ResultStores
 from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import RasterLayer, State
+from ace_desktop.document.transform import move
 from ace_desktop.document.tree import add, find, with_properties
 from ace_desktop.editing import Editing
 from ace_desktop.engine.engine import Engine
@@ -217,6 +218,34 @@ def test_a_stale_layer_is_run_again_in_its_place(open_document: Open) -> None:
     assert (layer.name, result_of_layer(layer)) == ("mine", again.id)
     assert len(desk.state.layers) == 3
     assert not is_stale(desk.state, layer_id)
+
+
+def test_a_new_picture_is_made_again_where_its_layer_lies_now(open_document: Open) -> None:
+    desk = open_document(asking(scene(masked=False), task="generate", steps=1, seed_locked=True))
+    desk.editing.run()
+    [result] = desk.made(1)
+    desk.editing.accept(result.id)
+    desk.rest()
+    layer_id = desk.state.active or ""
+    desk.session.do("Move", move(desk.state, [layer_id], 9, -4))
+    moved = compose(desk.state)
+    desk.editing.rerun(layer_id)
+    again, _ = desk.made(2)
+    desk.editing.accept(again.id)
+    desk.rest()
+    assert result_of_layer(find(desk.state, layer_id)) == again.id
+    assert np.array_equal(compose(desk.state), moved)
+
+
+def test_a_layer_that_was_moved_out_of_the_picture_says_so_when_it_is_run_again(open_document: Open) -> None:
+    desk = open_document(scene())
+    desk.editing.accept(kept(desk).id)
+    desk.rest()
+    layer_id = desk.state.active or ""
+    desk.session.do("Move", move(desk.state, [layer_id], 500, 0))
+    desk.editing.rerun(layer_id)
+    desk.rest()
+    assert ["outside the picture" in str(failure) for failure in desk.failures] == [True]
 
 
 def test_more_like_a_result_is_the_same_with_other_seeds(open_document: Open) -> None:
