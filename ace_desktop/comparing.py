@@ -13,8 +13,8 @@ from .document.results import ResultStore
 from .result_images import image_of_patch
 from .session import Session
 
-_IMAGES: Final = 8
-"""Results whose images are kept."""
+MOST_BYTES: Final = 2**28
+"""Of the images that are kept; the last one always is."""
 
 
 class Comparing(QObject):
@@ -51,7 +51,7 @@ class Comparing(QObject):
 
         def done(image: QImage) -> None:
             self._images[key] = image
-            while len(self._images) > _IMAGES:
+            while len(self._images) > 1 and sum(map(QImage.sizeInBytes, self._images.values())) > MOST_BYTES:
                 del self._images[next(iter(self._images))]
             if self._wanted == result_id:
                 self.compared.emit(image, box, self._wipe)

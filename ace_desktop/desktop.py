@@ -208,13 +208,17 @@ class Desktop(QObject):
 
         self.read(path, done, window)
 
+    def showing(self, path: Path) -> MainWindow | None:
+        """Give the window that shows a file, by whatever name it was opened."""
+        shown = ((window, window.session.path) for window in self.windows if window.session is not None)
+        return next((window for window, other in shown if other is not None and _same(other, path)), None)
+
     def _is_open(self, path: Path) -> bool:
-        """Bring the window that shows a file to the front, by whatever name it was opened; False where none does."""
-        for window in self.windows:
-            if window.session is not None and window.session.path is not None and _same(window.session.path, path):
-                window.activateWindow()
-                return True
-        return False
+        """Bring the window that shows a file to the front; False where none does."""
+        window = self.showing(path)
+        if window is not None:
+            window.activateWindow()
+        return window is not None
 
     def read(self, path: Path, done: Callable[[State], None], window: MainWindow | None) -> None:
         """Read a file in a thread; `window` is told of what went wrong and of what was not kept."""

@@ -13,7 +13,7 @@ from mlx_model.weights.config import ModelConfig
 from .document.edit import EditSettings, inferred_task, settings_of, with_settings
 from .document.plane import Plane
 from .document.references import change_reference, reference_picture, references_of
-from .document.refusals import DAMAGED_REFERENCE
+from .document.refusals import DAMAGED_REFERENCE, refusal_of
 from .document.resample import warped, whole_shift
 from .document.result_layers import mask_of_layer, rerun, shift_of, since
 from .document.results import Result, ResultStore
@@ -47,7 +47,11 @@ def rerun_snapshot(state: State, layer_id: str, store: ResultStore, result: Resu
     under, asked = rerun(state, layer_id, mask), result.asked
     if not mask_of_layer(state, layer_id, mask)[1]:
         asked = replace(asked, region=None)  # where it would have to be, nobody knows
-    made = snapshot_again(under, config, asked, store.inputs(result.id), shift_of(state, layer_id))
+    try:
+        made = snapshot_again(under, config, asked, store.inputs(result.id), shift_of(state, layer_id))
+    except RequestError as error:
+        refusal = refusal_of(str(error))
+        raise RequestError(refusal.sentence if refusal else str(error)) from error
     return replace(made, model=result.model)
 
 

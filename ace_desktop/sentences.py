@@ -80,6 +80,7 @@ SENTENCES: tuple[str, ...] = (
     _("The frame lies outside the picture; move it back."),
     _("The frame is too long; make it more square."),
     _("The mask lies outside the frame; move the frame over it."),
+    _("This layer lies outside the picture; move it back and run it again."),
     _("So many references do not fit in; switch some off."),
     _("The references leave little room for the picture; switch some off."),
     _("The picture is smaller than 16 pixels; enlarge it."),

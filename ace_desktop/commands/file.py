@@ -98,7 +98,12 @@ def save_as(window: MainWindow, then: Callable[[], None] = nothing) -> None:
     dialog.selectFile(window.name + PROJECT)
 
     def chosen(name: str) -> None:
-        _write(window, Path(name), then)
+        path = Path(name)
+        if window.desktop.showing(path) not in (None, window):  # each would save over the other from then on
+            window.message.say(tr("“{name}” is open in another window. Choose another name.", name=path.name))
+            window.desktop.stay()
+        else:
+            _write(window, path, then)
 
     dialog.fileSelected.connect(chosen)
     dialog.open()

@@ -73,12 +73,17 @@ def document_of(result: Result, base: Picture, patch: Picture, name: str) -> Sta
 def accept_again(state: State, layer_id: str, result: Result, patch: Picture) -> State:
     """Give the document with a result in the place of what a layer held before: its request was run again.
 
-    Name, opacity and blend mode of the layer stay. Raises as `accept`, and ValueError for no such layer.
+    Name, opacity and blend mode of the layer stay, and its place where it shows a new picture.
+
+    Raises:
+        DocumentError: as `accept`.
+        ValueError: there is no such layer.
     """
     old, new = find(state, layer_id), _layer(state, result, patch)
     x, y = parent_origin(state, layer_id)
     kept = {name: getattr(old, name) for name in ("id", "name", "opacity", "locked", "blend")}
-    return replaced(state, replace(new, **kept, x=new.x - x, y=new.y - y))
+    place = (new.x - x, new.y - y) if result.request.picture is not None else (old.x, old.y)
+    return replaced(state, replace(new, **kept, x=place[0], y=place[1]))
 
 
 def request_of_layer(layer: Layer) -> EditRequest | None:

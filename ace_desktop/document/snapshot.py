@@ -247,6 +247,8 @@ def snapshot_again(
     names = [*(reference.picture for reference in asked.references), asked.control_picture]
     names += [reference.mask for reference in asked.references]
     pictures = {name: inputs[name] for name in names if name}
+    if asked.picture is None:
+        return _new_again(state, config, asked, pictures, shift)
     picture = picture_of(state)
     pictures[digest(picture)] = picture
     mask = mask_picture(grey_of(state.edit_mask, state.frame))
@@ -260,6 +262,8 @@ def snapshot_again(
     recipe = recipe_for(request, config.kind)
     sizes = tuple(inputs[reference.picture].size for reference in asked.references)
     selected = mask_box(state)
+    if masked and not selected:
+        raise RequestError("This layer lies outside the picture; move it back and run it again.")
     extent = (selected.x, selected.y, selected.width, selected.height) if masked and selected else None
     box = _region(state, Measures(request, picture.size, extent, sizes), config).box
     return Snapshot(
@@ -272,6 +276,24 @@ def snapshot_again(
         below=digest_of(state.layers, Rect(*box), state.profile),
         parents=_parents(state, Rect(*box)),
         box=box,
+        place=place_of(state.settings),
+    )
+
+
+def _new_again(
+    state: State, config: ModelConfig, asked: EditRequest, pictures: Mapping[str, Picture], shift: tuple[int, int]
+) -> Snapshot:
+    """Ask again for a new picture, which is made of nothing that lies in the document."""
+    task, size = recipe_for(asked, config.kind).task, asked.size or (state.width, state.height)
+    return Snapshot(
+        requests=(asked,),
+        pictures=pictures,
+        task=task,
+        model=settings_of(state).model,
+        title=asked.instruction.strip() or TASKS[task].title,
+        document=project_of(state) or "",
+        below="",
+        box=(*shift, *size),
         place=place_of(state.settings),
     )
 

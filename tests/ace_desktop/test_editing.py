@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from ace_desktop import comparing
 from ace_desktop.arrivals import Arrivals
 from ace_desktop.background import Background
 from ace_desktop.document.canvas_size import crop
@@ -28,6 +29,7 @@ from ace_desktop.document.result_stores import ResultStores
 from ace_desktop.document.results import Result
 from ace_desktop.document.snapshot import snapshot
 from ace_desktop.document.state import RasterLayer, State
+from ace_desktop.document.transform import move
 from ace_desktop.document.tree import add, find, with_properties
 from ace_desktop.editing import Editing
 from ace_desktop.engine.engine import Engine
@@ -218,6 +220,34 @@ def test_a_stale_layer_is_run_again_in_its_place(open_document: Open) -> None:
     assert not is_stale(desk.state, layer_id)
 
 
+def test_a_new_picture_is_made_again_where_its_layer_lies_now(open_document: Open) -> None:
+    desk = open_document(asking(scene(masked=False), task="generate", steps=1, seed_locked=True))
+    desk.editing.run()
+    [result] = desk.made(1)
+    desk.editing.accept(result.id)
+    desk.rest()
+    layer_id = desk.state.active or ""
+    desk.session.do("Move", move(desk.state, [layer_id], 9, -4))
+    moved = compose(desk.state)
+    desk.editing.rerun(layer_id)
+    again, _ = desk.made(2)
+    desk.editing.accept(again.id)
+    desk.rest()
+    assert result_of_layer(find(desk.state, layer_id)) == again.id
+    assert np.array_equal(compose(desk.state), moved)
+
+
+def test_a_layer_that_was_moved_out_of_the_picture_says_so_when_it_is_run_again(open_document: Open) -> None:
+    desk = open_document(scene())
+    desk.editing.accept(kept(desk).id)
+    desk.rest()
+    layer_id = desk.state.active or ""
+    desk.session.do("Move", move(desk.state, [layer_id], 500, 0))
+    desk.editing.rerun(layer_id)
+    desk.rest()
+    assert ["outside the picture" in str(failure) for failure in desk.failures] == [True]
+
+
 def test_more_like_a_result_is_the_same_with_other_seeds(open_document: Open) -> None:
     desk = open_document(scene())
     result = kept(desk)
@@ -395,6 +425,19 @@ def test_comparing_shows_the_result_and_leaves_the_document_alone(open_document:
 def mask_middle(state: State) -> tuple[int, int]:
     box = mask_box(state)
     return box.x + box.width // 2, box.y + box.height // 2
+
+
+def test_few_large_images_of_results_are_kept(open_document: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = open_document(scene())
+    results = [kept(desk, seed=seed) for seed in range(4)]
+    monkeypatch.setattr(comparing, "MOST_BYTES", 2 * 128 * 128 * 4)
+    for result in (*results, *reversed(results)):
+        desk.editing.compare(result.id)
+        desk.rest()
+    images = [image for image, _, _ in desk.compared]
+    assert images[4] is images[3]
+    assert images[5] is images[2]
+    assert images[6] is not images[1]
 
 
 def test_the_image_of_a_result_that_is_no_longer_wanted_is_not_shown(open_document: Open) -> None:

@@ -116,6 +116,30 @@ def test_save_as_writes_the_project_and_the_title_follows(window: MainWindow, tm
     assert equal(open_document(tmp_path / "portrait.ora"), session_of(window).state)
 
 
+def test_a_file_that_another_window_shows_is_not_saved_over(desktop: Desktop, tmp_path: Path, qtbot: QtBot) -> None:
+    first, second = desktop.new_window(Session(small_document())), desktop.new_window(Session(small_document()))
+    path = tmp_path / "a.ora"
+
+    def save_there(window: MainWindow) -> None:
+        window.run("file.save_as")
+        dialog = window.findChild(QFileDialog)
+        assert dialog is not None
+        dialog.fileSelected.emit(str(path))  # past the question whether the file may be replaced
+        dialog.close()
+        qtbot.waitUntil(lambda: window.findChild(QFileDialog) is None)
+        qtbot.waitUntil(lambda: not desktop.background.running and not window.saving)
+
+    save_there(first)
+    assert session_of(first).path == path
+    before = path.read_bytes()
+    save_there(second)
+    assert "open in another window" in second.message.label.text()
+    assert session_of(second).path is None
+    assert path.read_bytes() == before
+    save_there(first)  # its own file is another matter
+    assert first.message.isHidden()
+
+
 def test_what_is_drawn_while_saving_stays_unsaved(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
     session = session_of(window)
     saved = session.state
