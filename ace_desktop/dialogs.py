@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLabel,
+    QMessageBox,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -51,6 +52,18 @@ class Sheet(QDialog):
         self.column.addWidget(heading)
         self.column.addLayout(self.form)
         self.column.addWidget(self.buttons)
+
+
+def question(parent: QWidget, name: str, text: str, more: str = "") -> QMessageBox:
+    """Begin a question that does not hold up the program; it has no buttons yet and goes when it is answered."""
+    box = QMessageBox(parent)
+    box.setObjectName(name)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowModality(Qt.WindowModality.WindowModal)
+    box.setIcon(QMessageBox.Icon.NoIcon)
+    box.setText(text)
+    box.setInformativeText(more)
+    return box
 
 
 def ask(

@@ -15,26 +15,16 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from ..document.geometry import Rect
+from .handles import CURSORS, HANDLES, Hold
 from .transform import ViewTransform
 
 Grip: TypeAlias = Literal["caption", "handles", "edge"]
 """What of the frame can be taken hold of, each with those before it."""
-Hold: TypeAlias = tuple[float, float] | Literal["move"]
 
-HANDLES: tuple[tuple[float, float], ...] = (
-    (0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5),
-)  # fmt: skip
 REACH, EDGE_REACH = 8.0, 4.0
 """View pixels around a handle and beside the line that take hold of it."""
 SMALLEST = 16
 """The least side of a frame, in document pixels."""
-_CURSORS: dict[Hold, Qt.CursorShape] = {
-    (0, 0): Qt.CursorShape.SizeFDiagCursor, (1, 1): Qt.CursorShape.SizeFDiagCursor,
-    (1, 0): Qt.CursorShape.SizeBDiagCursor, (0, 1): Qt.CursorShape.SizeBDiagCursor,
-    (0.5, 0): Qt.CursorShape.SizeVerCursor, (0.5, 1): Qt.CursorShape.SizeVerCursor,
-    (0, 0.5): Qt.CursorShape.SizeHorCursor, (1, 0.5): Qt.CursorShape.SizeHorCursor,
-    "move": Qt.CursorShape.SizeAllCursor,
-}  # fmt: skip
 _CAPTION_HEIGHT = 20
 
 
@@ -82,7 +72,7 @@ class Frame(QObject):
     def cursor(self) -> Qt.CursorShape | None:
         """The pointer's shape where the frame would be taken hold of; None where it would not."""
         hold = self._held[0] if self._held else self._under
-        return None if hold is None else _CURSORS[hold]
+        return None if hold is None else CURSORS[hold]
 
     def hover(self, at: QPointF | None, transform: ViewTransform, grip: Grip) -> None:
         """Follow the pointer, whose button is not held."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from ..dialogs import ask_size
+from ..dialogs import ask_size, question
 from ..document.plane import Plane
 from ..document.state import RasterLayer, State
 from ..session import Session
@@ -169,13 +169,12 @@ def ask_to_close(window: MainWindow) -> bool:
         return False
     if window.findChild(QMessageBox, "close") is not None:
         return True
-    box = QMessageBox(window)
-    box.setObjectName("close")
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.setWindowModality(Qt.WindowModality.WindowModal)
-    box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setText(tr("Save the changes to “{name}”?", name=window.name))
-    box.setInformativeText(tr("They are lost if you don't save them."))
+    box = question(
+        window,
+        "close",
+        tr("Save the changes to “{name}”?", name=window.name),
+        tr("They are lost if you don't save them."),
+    )
     save_button = box.addButton(tr("Save"), QMessageBox.ButtonRole.AcceptRole)
     discard = box.addButton(tr("Don't save"), QMessageBox.ButtonRole.DestructiveRole)
     cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
@@ -203,13 +202,12 @@ def _ask_to_stop(window: MainWindow) -> None:
     """Ask whether an edit that is on its way may be stopped, so that the window can close."""
     if window.findChild(QMessageBox, "stop") is not None:
         return
-    box = QMessageBox(window)
-    box.setObjectName("stop")
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.setWindowModality(Qt.WindowModality.WindowModal)
-    box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setText(tr("“{name}” is being edited. Stop the edit?", name=window.name))
-    box.setInformativeText(tr("What it has made so far stays in the results."))
+    box = question(
+        window,
+        "stop",
+        tr("“{name}” is being edited. Stop the edit?", name=window.name),
+        tr("What it has made so far stays in the results."),
+    )
     stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
     wait = box.addButton(tr("Keep editing"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(wait)

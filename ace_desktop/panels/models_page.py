@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ..dialogs import question
 from ..model_sentences import library_said
 from ..model_words import memory, model_title, size
 from ..translation import tr
@@ -217,12 +218,8 @@ class ModelsPage(QDialog):
         """Say so where an edit needs a model, whose files then have to stay as they are."""
         used = self._in_use(name)
         if used:
-            box = QMessageBox(self)
-            box.setObjectName("in use")
-            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            box.setWindowModality(Qt.WindowModality.WindowModal)
-            box.setIcon(QMessageBox.Icon.NoIcon)
-            box.setText(tr("An edit is using {model}. Wait for it, or cancel it first.", model=self._title(name)))
+            said = tr("An edit is using {model}. Wait for it, or cancel it first.", model=self._title(name))
+            box = question(self, "in use", said)
             box.addButton(tr("OK"), QMessageBox.ButtonRole.AcceptRole)
             box.open()
         return used
@@ -231,14 +228,11 @@ class ModelsPage(QDialog):
         model = self._models.model(name)
         if model is None or self._is_in_use(name):
             return
-        box = QMessageBox(self)
-        box.setObjectName("remove")
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowModality(Qt.WindowModality.WindowModal)
-        box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText(tr("Delete {model}?", model=self._title(name)))
-        box.setInformativeText(
-            tr("{size} become free. To use it again it has to be downloaded again.", size=size(model.frees))
+        box = question(
+            self,
+            "remove",
+            tr("Delete {model}?", model=self._title(name)),
+            tr("{size} become free. To use it again it has to be downloaded again.", size=size(model.frees)),
         )
         delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)

@@ -10,13 +10,13 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from ..canvas.frame import HANDLES, moved, resized
+from ..canvas.frame import moved, resized
+from ..canvas.handles import CURSORS, HANDLES, Hold
 from ..document.geometry import Rect
 from .cut_out import Scribble, thickness
 from .thumbnail_frame import draw_checks
 
 Mode: TypeAlias = Literal["crop", "cut out"]
-Hold: TypeAlias = "tuple[float, float] | Literal['move']"
 
 SIZE = QSize(480, 360)
 _REACH = 10.0
@@ -142,7 +142,7 @@ class ReferenceCanvas(QWidget):
                 self._take(resized(box, hold, way.x(), way.y(), self._frame))
         elif self._mode == "crop" and self._image is not None:
             hold = self._hold_at(event.position())
-            shape = _CURSORS.get(hold, Qt.CursorShape.SizeAllCursor) if hold else Qt.CursorShape.ArrowCursor
+            shape = CURSORS.get(hold, Qt.CursorShape.SizeAllCursor) if hold else Qt.CursorShape.ArrowCursor
             self.setCursor(shape)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802, ARG002
@@ -222,15 +222,3 @@ class ReferenceCanvas(QWidget):
         for across, down in HANDLES:
             at = QPointF(crop.x() + across * crop.width(), crop.y() + down * crop.height())
             painter.drawEllipse(at, 4.5, 4.5)
-
-
-_CURSORS: dict[Hold, Qt.CursorShape] = {
-    (0, 0): Qt.CursorShape.SizeFDiagCursor,
-    (1, 1): Qt.CursorShape.SizeFDiagCursor,
-    (1, 0): Qt.CursorShape.SizeBDiagCursor,
-    (0, 1): Qt.CursorShape.SizeBDiagCursor,
-    (0.5, 0): Qt.CursorShape.SizeVerCursor,
-    (0.5, 1): Qt.CursorShape.SizeVerCursor,
-    (0, 0.5): Qt.CursorShape.SizeHorCursor,
-    (1, 0.5): Qt.CursorShape.SizeHorCursor,
-}

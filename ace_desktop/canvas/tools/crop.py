@@ -14,9 +14,10 @@ from ...document.geometry import EMPTY, Rect
 from ...document.state import State
 from ...session import Session
 from ...translation import marked, tr
+from ..handles import HANDLES
 from ..transform import ViewTransform
 from .masking import paint_handle
-from .move import HANDLES, REACH
+from .move import REACH
 from .tool import Pointer, Tool
 
 LARGEST = 32768

@@ -19,6 +19,7 @@ from ...document.transform import content, transformed
 from ...document.tree import find, origin, parent_origin, replaced
 from ...session import Session
 from ...translation import marked, tr
+from ..handles import CURSORS, HANDLES
 from ..render import image_of, render
 from ..transform import ViewTransform
 from .masking import paint_handle
@@ -30,11 +31,6 @@ TURNING = 22.0
 """View pixels beyond a corner from which on dragging turns."""
 _PROXY = 1024
 """The longer side of the picture that stands for a layer while it is turned and scaled."""
-
-# Where the handles are, as parts of the box: corners, then sides.
-HANDLES: tuple[tuple[float, float], ...] = (
-    (0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5),
-)  # fmt: skip
 
 
 class MoveTool(Tool):
@@ -173,7 +169,7 @@ class MoveTool(Tool):
     def hover(self, pointer: Pointer | None) -> None:
         """Show by the pointer's shape what dragging would do."""
         box = self._box()
-        self.cursor = _CURSORS.get(grip(box, pointer), Qt.CursorShape.ArrowCursor) if pointer and box else self.cursor
+        self.cursor = CURSORS.get(grip(box, pointer), Qt.CursorShape.ArrowCursor) if pointer and box else self.cursor
 
     def _layer(self) -> Layer | None:
         state = self._before or self.session.state
@@ -275,17 +271,3 @@ def qt_matrix(matrix: Matrix) -> QTransform:
     """Give a matrix as Qt's, whose points are rows."""
     (a, b, c), (d, e, f) = matrix[:2].tolist()
     return QTransform(a, d, b, e, c, f)
-
-
-_CURSORS: dict[tuple[float, float] | str, Qt.CursorShape] = {
-    (0, 0): Qt.CursorShape.SizeFDiagCursor,
-    (1, 1): Qt.CursorShape.SizeFDiagCursor,
-    (1, 0): Qt.CursorShape.SizeBDiagCursor,
-    (0, 1): Qt.CursorShape.SizeBDiagCursor,
-    (0.5, 0): Qt.CursorShape.SizeVerCursor,
-    (0.5, 1): Qt.CursorShape.SizeVerCursor,
-    (0, 0.5): Qt.CursorShape.SizeHorCursor,
-    (1, 0.5): Qt.CursorShape.SizeHorCursor,
-    "turn": Qt.CursorShape.PointingHandCursor,
-    "move": Qt.CursorShape.SizeAllCursor,
-}

@@ -11,7 +11,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
-from ace_desktop.canvas.frame import HANDLES, SMALLEST, Seen, moved, resized
+from ace_desktop.canvas.frame import SMALLEST, Seen, moved, resized
+from ace_desktop.canvas.handles import HANDLES
 from ace_desktop.document.geometry import Rect
 from ace_desktop.document.state import RasterLayer, State
 from tests.ace_desktop.canvas.conftest import Hand
