@@ -73,7 +73,7 @@ def show(folder: Path) -> None:
             continue
         with Image.open(folder / f"{name}.png") as picture:
             for colours in (256, 192, 128, 96):
-                small = picture.convert("RGB").quantize(colours, method=Image.Quantize.MEDIANCUT)
+                small = picture.convert("RGB").quantize(colours, kmeans=3)  # small spots of colour stay true
                 small.save(shown / f"{name}.png", optimize=True)
                 if (shown / f"{name}.png").stat().st_size <= _MOST:
                     break

@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPoint,
     QRect,
+    QSize,
     Qt,
     Signal,
 )
@@ -30,7 +31,7 @@ from ..translation import tr
 from .blend_names import BLEND_NAMES
 from .controls import IconButton, ValueSlider, hairline
 from .layer_model import LayerModel, thumbnail
-from .layer_row import LayerRow
+from .layer_row import HEIGHT, LayerRow
 
 
 class LayerView(QTreeView):
@@ -57,6 +58,10 @@ class LayerView(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
         self.with_files: Callable[[QMimeData], QMimeData] | None = None
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Ask for two rows, so that the column does not scroll for more; what is left is given to it."""
+        return QSize(200, 2 * HEIGHT)
 
     def startDrag(self, supportedActions: Qt.DropAction) -> None:  # noqa: N802, N803
         """Drag layers; other programs get a PNG file."""

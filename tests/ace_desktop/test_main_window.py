@@ -7,13 +7,14 @@ import sys
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QSlider, QWidget
+from PySide6.QtWidgets import QScrollArea, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.canvas.tools import TOOLS
 from ace_desktop.desktop import Desktop
 from ace_desktop.main_window import INSPECTOR, MainWindow
 from ace_desktop.panels.inspector import LAYERS
+from ace_desktop.panels.layer_row import HEIGHT
 from ace_desktop.panels.tool_options import OptionValues
 from ace_desktop.preferences import Preferences
 from ace_desktop.reporting import explain
@@ -168,6 +169,15 @@ def test_unexpected_errors_are_told_without_a_traceback_and_logged(expect_log: E
     assert "ZeroDivisionError: by nothing" in details
     assert "Qt" in details
     assert explain(MemoryError())[0].startswith("There is not enough memory")
+
+
+def test_the_inspector_does_not_scroll_while_its_layers_have_room(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1280, 720)
+    area = window.inspector.findChild(QScrollArea)
+    assert isinstance(area, QScrollArea)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
+    assert window.layers is not None
+    assert window.layers.view.height() > 2 * HEIGHT, "it takes what is left"
 
 
 @pytest.mark.parametrize("code", ["en", "ko"])
