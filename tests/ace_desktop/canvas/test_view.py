@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
@@ -142,6 +142,7 @@ def farthest_from_neighbours(one: NDArray[np.int_], other: NDArray[np.int_]) -> 
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([("zoom", 0, 0, 41), ("stroke", 0, 0, 107)], 3.0, 0.0)
 @given(edits, st.sampled_from((1.0, 0.37, 0.5, 1.3, 3.0)), st.sampled_from((0.0, 0.0, 90.0, 17.0)))
 def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
     qapp: QApplication, todo: list[tuple[str, int, int, int]], zoom: float, rotation: float
@@ -196,7 +197,7 @@ def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
         shown.close()
         shown.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    if view_is_turned(rotation):
+    if view_is_turned(rotation) or (view.zoom > 1 and view.zoom % 1):
         # On the border of two enlarged pixels Qt takes either, as its rounding along a line begins elsewhere; and
         # where it mixes them, across and down, both shares may be a step off.
         assert farthest_from_neighbours(kept, new) <= 2 * ROUNDING
@@ -351,4 +352,5 @@ def test_a_gesture_that_zooms_is_shown_coarsely_and_exactly_once_it_rests(open_v
     hand.view.set_session(hand.session)
     hand.view._move_to(there, limited=False)  # pyright: ignore[reportPrivateUsage]
     assert np.abs(moving.astype(int) - resting).max() > 0
-    assert np.array_equal(resting, seen(hand.view))
+    # A frame that is painted in other pieces may round a mixed pixel the other way.
+    assert np.abs(resting.astype(int) - seen(hand.view)).max() <= 1
