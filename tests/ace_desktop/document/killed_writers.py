@@ -59,8 +59,8 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             draw(folder, saving)
-        awaited = "saved.ora" if saving else "journals/*/document.json"
-        while not list(folder.glob(awaited)):
+        awaited = ["journals/*/document.json", *(["saved.ora"] if saving else [])]
+        while not all(list(folder.glob(name)) for name in awaited):
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.4))  # noqa: S311  (nothing secret)
         os.kill(child, signal.SIGKILL)
