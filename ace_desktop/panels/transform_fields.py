@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
@@ -55,7 +56,7 @@ class TransformFields(QWidget):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
             box.setFixedSize(68, 22)
             box.setAccessibleName(tr(text))
-            box.valueChanged.connect(lambda value, name=name: self._typed(name, value))
+            box.valueChanged.connect(partial(self._typed, name))
             label = QLabel(tr(text), self)
             label.setObjectName("caption")
             label.setBuddy(box)
