@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from .canvas.frame import Seen
@@ -14,6 +14,7 @@ from .document.geometry import EMPTY, Rect
 from .document.plane import Plane
 from .document.result_layers import result_of_layer
 from .document.state import State, walk
+from .following import Follower
 from .sentences import said
 from .translation import tr
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from .editing import Editing
 
-DURING_STROKES_MS = 150
-"""While a tool is at work the frame follows after so long: a stroke must not wait for it."""
 FEW_PIXELS = 0.005
 """Scales that differ by less are written as the same."""
 
@@ -38,9 +37,8 @@ class EditOnCanvas(QObject):
         super().__init__(parent)
         self._editing, self._view = editing, view
         self._shown = False
-        self._later = QTimer(self, singleShot=True, interval=DURING_STROKES_MS)
-        self._later.timeout.connect(self.refresh)
-        editing.changed.connect(self._follow)
+        self._follower = Follower(editing.session, self.refresh, self)
+        editing.changed.connect(self._follower.follow)
         self._accepted: Plane | None = None
         editing.session.changed.connect(self._show_mask)
         editing.preview.connect(self._preview)
@@ -52,14 +50,6 @@ class EditOnCanvas(QObject):
         """Show the frame, or do not."""
         self._shown = shown
         self.refresh()
-
-    def _follow(self) -> None:
-        session = self._editing.session
-        if session.state is session.history.state:
-            self._later.stop()
-            self.refresh()
-        elif not self._later.isActive():
-            self._later.start()
 
     def refresh(self) -> None:
         """Show the frame as the settings have it now; one that is being dragged is left alone."""

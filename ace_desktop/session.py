@@ -37,6 +37,11 @@ class Session(QObject):
         return self.history.state if self._preview is None else self._preview
 
     @property
+    def still(self) -> bool:
+        """Whether no tool shows a state that is no step yet."""
+        return self._preview is None
+
+    @property
     def path(self) -> Path | None:
         """The file that the document was opened from or saved to."""
         return self._path

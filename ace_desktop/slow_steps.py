@@ -27,7 +27,7 @@ def do_when_still(
         do_when_still(session, background, label, change, failed, done)
 
     def answer(after: State) -> None:
-        if session.state is not session.history.state:
+        if not session.still:
             _when_still(session, again)
         elif session.state is not before:
             again()
@@ -43,7 +43,7 @@ def _when_still(session: Session, do: Callable[[], None]) -> None:
     """Do something as soon as no tool shows a state that is no step yet."""
 
     def once() -> None:
-        if session.state is session.history.state:
+        if session.still:
             session.history_changed.disconnect(once)
             do()
 

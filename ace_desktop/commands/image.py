@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ..dialogs import ask_size
 from ..document.state import State
 from ..document.target import SELECTION, mask_of
-from ..translation import tr
+from ..translation import marked, tr
 from .doing import Command, edit_slowly, session_of, work
 
 if TYPE_CHECKING:
@@ -43,27 +43,22 @@ def _cropped(state: State) -> State:
 def _image_size(window: MainWindow) -> None:
     from ..document.canvas_size import image_size
 
-    state = session_of(window).state
-    ask_size(
-        window,
-        tr("Image size"),
-        (state.width, state.height),
-        lambda width, height: work(window, "Image size", lambda state: image_size(state, width, height)),
-        linked=True,
-    )
+    _resize(window, marked("Image size"), image_size, linked=True)
 
 
 def _canvas_size(window: MainWindow) -> None:
     from ..document.canvas_size import canvas_size
 
+    _resize(window, marked("Canvas size"), canvas_size, linked=False)
+
+
+def _resize(window: MainWindow, label: str, change: Callable[[State, int, int], State], *, linked: bool) -> None:
     state = session_of(window).state
-    ask_size(
-        window,
-        tr("Canvas size"),
-        (state.width, state.height),
-        lambda width, height: work(window, "Canvas size", lambda state: canvas_size(state, width, height)),
-        linked=False,
-    )
+
+    def accepted(width: int, height: int) -> None:
+        work(window, label, lambda state: change(state, width, height))
+
+    ask_size(window, tr(label), (state.width, state.height), accepted, linked=linked)
 
 
 COMMANDS: Mapping[str, Command] = {

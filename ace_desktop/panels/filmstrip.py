@@ -159,8 +159,7 @@ class Filmstrip(QWidget):
         known, self._known = self._known, frozenset(result.id for result in everything) | (self._known or frozenset())
         runs = {status.id for status in self._editing.jobs}
         new = [result for result in everything if known is not None and result.id not in known and result.run in runs]
-        still = session.state is session.history.state
-        if new and still and not self.view.chosen and self.isVisible():
+        if new and session.still and not self.view.chosen and self.isVisible():
             self.choose(new[-1].id)
 
     def _document_changed(self, _rects: object, before: State) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ..background import Background
 from ..edit_names import WORDS_HINTS
+from ..following import Follower
 from ..icons import icon
 from ..models import BUILT_IN, Models
 from ..presets import with_instruction
@@ -45,8 +46,6 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 )
 """Actions that help with a problem, by its field; those that the window does not have are left out."""
 
-DURING_STROKES_MS = 150
-"""While a tool is at work the panel follows after so long."""
 _UNDER_WORDS = ("instruction",)
 _UNDER_CHIP = ("picture", "task", "mask", "references")
 _UNDER_RUN = ("region", "size")
@@ -96,8 +95,7 @@ class InstructPanel(QWidget):
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.details = EditDetails(self)
-        self._later = QTimer(self, singleShot=True, interval=DURING_STROKES_MS)
-        self._later.timeout.connect(self.refresh)
+        self._follower = Follower(editing.session, self.refresh, self)
         self._lay_out()
         self._connect()
         self.retranslate()
@@ -118,7 +116,7 @@ class InstructPanel(QWidget):
 
     def _connect(self) -> None:
         editing = self.editing
-        editing.changed.connect(self._follow)
+        editing.changed.connect(self._follower.follow)
         editing.jobs_changed.connect(self._show_jobs)
         self._models.changed.connect(self.refresh)
         self.words.edited.connect(self._setter("instruction"))
@@ -171,15 +169,6 @@ class InstructPanel(QWidget):
         self.details.setVisible(self.more_shown)
 
     # What it shows
-
-    def _follow(self) -> None:
-        """Show what has changed: at once, but not at every move of a stroke, which must not wait for it."""
-        session = self.editing.session
-        if session.state is session.history.state:
-            self._later.stop()
-            self.refresh()
-        elif not self._later.isActive():
-            self._later.start()
 
     def refresh(self) -> None:
         """Show the settings and what stands in the way, as they are now."""
