@@ -283,8 +283,9 @@ def test_a_drag_carries_a_file_that_is_written_meanwhile(desktop: Desktop) -> No
     assert {LAYER_MIME, "text/uri-list"} <= set(data.formats())
     assert data.hasUrls()
     assert bytes(data.data(LAYER_MIME).data()).decode() == window.layers.selected()[0]
-    file = Path(data.urls()[0].toLocalFile())  # waits for it
-    with Image.open(file) as written:
+    urls = data.urls()  # waits for the file
+    assert len(urls) == 1, (window.message.label.text(), desktop.background.running)
+    with Image.open(urls[0].toLocalFile()) as written:
         assert written.size == (64, 48)
 
 
