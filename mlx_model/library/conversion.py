@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from mlx_model.library.catalogue import ConvertedPart
 from mlx_model.library.progress import Control
 from mlx_model.library.tensor_files import TensorFile
 from mlx_model.weights.config import ModelConfig, QuantizationConfig
+
+
+JOURNAL: Final = ".converting.jsonl"
+"""What the converter's journal is called, after the part. It outlasts the conversion, until :func:`recorded`."""
+
+
+def recorded(folder: Path) -> None:
+    """Take away the journals of what was converted into ``folder``, once a record on the disk says that it is there."""
+    for journal in folder.glob(f"*{JOURNAL}"):
+        journal.unlink(missing_ok=True)
 
 
 class WrittenFile(Protocol):
@@ -64,6 +74,8 @@ class Conversion(Protocol):
 
 class Convert(Protocol):
     """Turn released files into a part's files in ``folder``, which appear by rename when whole.
+
+    The same conversion is not done twice until the files are :func:`recorded`.
 
     Raises:
         LibraryError: a source cannot be read or does not fit; what is done already is used the next time.

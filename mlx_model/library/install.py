@@ -12,7 +12,7 @@ from typing import Final
 
 import mlx_model
 from mlx_model.library.catalogue import Catalogue, CatalogueFile, CatalogueModel, config_of, part_bytes
-from mlx_model.library.conversion import Convert
+from mlx_model.library.conversion import Convert, recorded
 from mlx_model.library.disk import require_room, size_text, writing
 from mlx_model.library.download import FileRecord, download, record_file
 from mlx_model.library.errors import Damaged, LibraryError, NotOnHub
@@ -264,6 +264,7 @@ def _put_together(order: Order, hub: Hub, convert: Convert, work: Work) -> Recor
         )
         with writing(half_made, model.name):
             record.save(half_made)
+            recorded(half_made)
     with writing(half_made, model.name):
         config.save(half_made)
         record = record.with_part(made_file(half_made, "config.json"))

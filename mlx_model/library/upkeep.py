@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from mlx_model.library.catalogue import (
     Alternative,
@@ -14,7 +15,7 @@ from mlx_model.library.catalogue import (
     model_named,
     models_of,
 )
-from mlx_model.library.conversion import Convert
+from mlx_model.library.conversion import Convert, recorded
 from mlx_model.library.disk import writing
 from mlx_model.library.download import FileRecord, unharmed
 from mlx_model.library.download import repair as mend
@@ -32,6 +33,10 @@ from mlx_model.library.supply import LocalFile, Origin, Supply
 from mlx_model.library.tensor_files import RemoteSource, TensorFile
 from mlx_model.places import exists, is_file, is_folder, is_of_the_finder
 from mlx_model.weights.config import ModelConfig
+
+
+_UNDER_WAY: Final = (".converting", ".part", ".journal")
+"""What stands behind the names of files that a repair was making when it was killed."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,7 @@ def repair(models: Path, name: str, catalogue: Catalogue, hub: Hub, convert: Con
             set_aside(lost, RECORD)
             with writing(lost, name):
                 record.save(lost)
+                recorded(lost)
             return findings
         folder = installed_folder(models, name)
         record = Record.load(folder)
@@ -142,6 +148,8 @@ def repair(models: Path, name: str, catalogue: Catalogue, hub: Hub, convert: Con
                 record = record.with_part(mended)
                 with writing(folder, name):
                     record.save(folder)
+        with writing(folder, name):
+            recorded(folder)
     return findings
 
 
@@ -163,7 +171,13 @@ def remove(models: Path, name: str, work: Work) -> Removed:
                 return Removed(freed, 0, ())
         folder = installed_folder(models, name)
         record = Record.load(folder)
-        ours = [path for file in record.files if is_file(path := inside(folder, file.path))]
+        recorded(folder)
+        ours = [
+            path
+            for file in record.files
+            for end in ("", *_UNDER_WAY)
+            if is_file(path := inside(folder, file.path + end))
+        ]
         freed += (own := bytes_freed(ours))
         shared = sum(path.stat().st_size for path in ours) - own
         # The config first: from then on no one takes the rest for a model; the record last, to go on from.

@@ -1,7 +1,8 @@
 """Released files, near or far, into a part's files in our format: tensor by tensor, quantized on the way.
 
 At any time there is one source tensor in memory, and on the disk nothing but what stays. A conversion that was ended,
-by whatever, is taken up again at a tensor that was not done, and gives the same bytes.
+by whatever, is taken up again at a tensor that was not done, and gives the same bytes. One that had come to its end is
+not made again while its journal is there (see :func:`~mlx_model.library.conversion.recorded`).
 """
 
 import hashlib
@@ -72,7 +73,7 @@ def convert_part(
     Args:
         part: what the files hold.
         files: one file or several shards, in the order of their names.
-        folder: made if need be; work files and a journal lie there until the end.
+        folder: made if need be; work files lie there until the end, and a journal beyond it.
         config: the model's sizes, which the sources must have.
         quantization: of the layers that the policy quantizes; None leaves them bfloat16.
         control: pauses and cancels; what was done is kept.
@@ -99,6 +100,7 @@ def convert_part(
 
     scales = _read_scales(files, planned)
     with WorkFiles(folder, part, planned.files, _identity(planned, files), len(files)) as work:
+        work.confirm(step)
         work.require_room()
         for index, file in enumerate(files):
             if not work.sources[index].ended:

@@ -1,7 +1,8 @@
 """Files that are being made: written in any order at known places, kept through a kill, and there when whole.
 
 Beside the files stands a journal, a line of JSON per event. What it says is on the disk: the files' bytes are forced
-out before its line is. A line that was cut off is as if it had not been written.
+out before its line is. A line that was cut off is as if it had not been written. It stays when the files are whole,
+until whoever wanted them has written that down: a kill in between costs no more than reading them.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from mlx_model.library.conversion import JOURNAL
 from mlx_model.library.disk import force_out, require_room, writing
 from mlx_model.weights.plan import Output, PlannedFile
 
@@ -58,24 +60,32 @@ class WorkFiles:
 
     def __init__(self, folder: Path, title: str, files: Sequence[PlannedFile], identity: str, sources: int) -> None:
         self._folder, self._title, self._files, self._identity = folder, title, files, identity
-        self._journal_path = folder / f"{title}{_SUFFIX}.jsonl"
+        self._journal_path = folder / f"{title}{JOURNAL}"
+        self._count = sources
         self._descriptors: dict[str, int] = {}
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
-            journal = self._earlier(sources)
-            if journal is None:
-                self._begin()
-            self._journal = journal or _Journal([Source() for _ in range(sources)])
-        self.sources = self._journal.sources
+            self._journal = self._earlier() or self._begun()
+
+    @property
+    def sources(self) -> list[Source]:
+        """How far each source is."""
+        return self._journal.sources
 
     def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         with self._writing():
             for file in self._files:
                 if (path := self._work(file)).exists():
                     self._descriptors[file.name] = os.open(path, os.O_RDWR)
-        return self
 
     def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors = {}
@@ -97,8 +107,22 @@ class WorkFiles:
             source = self.sources[index]
             self._append({"source": index, **vars(source)})
 
+    def confirm(self, step: Callable[[], None]) -> None:
+        """Read the files that an earlier run made whole, and begin anew if they are not what it made.
+
+        ``step`` is called on the way and may raise to stop.
+        """
+        made = self._journal.digests
+        if made and made != [self._sha256(file, step) for file in self._files]:
+            self._close()
+            with self._writing():
+                self._journal = self._begun()
+            self._open()
+
     def require_room(self) -> None:
         """Raise DiskFull, with the numbers, unless what is still to be written fits on the disk."""
+        if self._journal.digests:
+            return
         here = sum(os.fstat(descriptor).st_blocks * 512 for descriptor in self._descriptors.values())
         missing = sum(file.size for file in self._files) - here
         require_room(self._folder, missing, f"the rest of the converted {self._title}", _SPARE)
@@ -119,7 +143,6 @@ class WorkFiles:
             for file in reversed(self._files):
                 if (work := self._work(file)).exists():
                     work.replace(self._folder / file.name)
-            self._journal_path.unlink()
         return tuple(
             PartFile(file.name, file.size, digest)
             for file, digest in zip(self._files, self._journal.digests, strict=True)
@@ -137,7 +160,7 @@ class WorkFiles:
             journal.flush()
             os.fsync(journal.fileno())
 
-    def _begin(self) -> None:
+    def _begun(self) -> _Journal:
         self._journal_path.unlink(missing_ok=True)
         for file in self._files:
             with self._work(file).open("wb") as stream:
@@ -145,14 +168,15 @@ class WorkFiles:
                 stream.truncate(file.size)
                 os.fsync(stream.fileno())
         self._append({"identity": self._identity})
+        return _Journal([Source() for _ in range(self._count)])
 
-    def _earlier(self, sources: int) -> _Journal | None:
+    def _earlier(self) -> _Journal | None:
         """Read the journal of an earlier run; None where there is none that can be gone on with."""
         try:
             lines = self._journal_path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return None
-        journal = _Journal([Source() for _ in range(sources)])
+        journal = _Journal([Source() for _ in range(self._count)])
         try:
             if not lines or json.loads(lines[0]) != {"identity": self._identity}:
                 return None
@@ -167,7 +191,7 @@ class WorkFiles:
             return None
         for file in self._files:
             path = self._work(file)
-            if journal.digests and not path.exists():  # a kill among the renames
+            if journal.digests and not path.exists():
                 path = self._folder / file.name
             if not path.is_file() or path.stat().st_size != file.size:
                 return None
@@ -175,7 +199,8 @@ class WorkFiles:
 
     def _sha256(self, file: PlannedFile, step: Callable[[], None]) -> str:
         digest = hashlib.sha256()
-        with self._writing(), self._work(file).open("rb") as stream:
+        path = work if (work := self._work(file)).exists() else self._folder / file.name
+        with self._writing(), path.open("rb") as stream:
             while data := stream.read(_READ):
                 step()
                 digest.update(data)

@@ -5,7 +5,10 @@ Of the original files, and of GGUF files in their place.
 
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -185,6 +188,56 @@ def test_a_model_is_installed_quantized_and_edits_offline(
     off = np.abs(edit_offline(monkeypatch, "of-gguf.png") - edited)
     assert len(hub.requests) == fetched
     assert off.max() <= BOUND, f"made of GGUF files it differs by up to {off.max()} of 255"
+
+
+KILLED = """
+import os, signal, sys
+from mlx_model.cli.main import run
+from mlx_model.library.record import Record
+
+Record.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+run(["models", *sys.argv[1:], "--json"])
+"""
+
+
+def killed_before_it_is_written_down(*command: str) -> None:
+    """Run ``ace models`` and kill it when a part is made, just before the record would say so."""
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.run([sys.executable, "-c", KILLED, *command], env=environment, check=False)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_part_that_was_made_is_not_fetched_again_after_a_kill_before_it_was_recorded(
+    hub: HubServer, released: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, folder = SOURCES["fft_transformer"], tmp_path / "models" / NAME
+    header = 8 + int.from_bytes(released[source][:8], "little")
+    killed_before_it_is_written_down("install", NAME, "--yes")
+    hub.settle()
+    before = hub.sent(source)
+    assert before >= len(released[source])
+    assert (tmp_path / "models" / f"{NAME}.installing" / "transformer.safetensors").exists()
+    assert run(["models", "install", NAME, "--yes", "--json"]) == 0, capsys.readouterr().err
+    hub.settle()
+    assert hub.sent(source) - before <= header, "more than the header was fetched again"
+    done = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert done["parts"]["fft_transformer"]["digests_checked"], "it was read in one go"
+    there = {path.name for path in folder.iterdir()}
+    assert not [name for name in there if "converting" in name]
+
+    # Mending has the same moment, in a model's own folder.
+    whole = (folder / "modulation.safetensors").read_bytes()
+    (folder / "modulation.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    killed_before_it_is_written_down("repair", NAME)
+    hub.settle()
+    before = hub.sent(source)
+    assert run(["models", "repair", NAME]) == 0
+    assert run(["models", "verify", NAME]) == 0, capsys.readouterr().err
+    hub.settle()
+    assert hub.sent(source) - before <= header, "more than the header was fetched again"
+    assert (folder / "modulation.safetensors").read_bytes() == whole
+    assert {path.name for path in folder.iterdir()} == there
 
 
 def test_files_that_do_not_fit_are_not_imported(

@@ -216,6 +216,17 @@ def test_files_of_the_persons_own_stay(installed: Install, models: Path) -> None
     assert [path.name for path in (models / NAME).rglob("*") if path.is_file()] == ["mine.safetensors"]
 
 
+def test_what_a_killed_repair_left_is_removed_with_the_model(installed: Install, models: Path) -> None:
+    record = installed(NAME)
+    for name in ("transformer.safetensors.converting", "clip.safetensors.part"):
+        (models / NAME / name).write_bytes(b"x" * 5000)
+    for name in ("transformer.converting.jsonl", "clip.safetensors.journal"):
+        (models / NAME / name).write_bytes(b"")
+    removed = remove(models, NAME, Work())
+    assert (removed.left, removed.freed) == ((), record.size + 10_000)
+    assert not (models / NAME).exists()
+
+
 def test_a_model_that_was_never_finished_can_be_removed(models: Path) -> None:
     half = models / (NAME + ".installing")
     half.mkdir(parents=True)

@@ -12,6 +12,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from mlx_model.library.conversion import JOURNAL
 from mlx_model.library.tensor_entry import TensorEntry
 from mlx_model.library.tensor_files import LocalSource, TensorFile
 from mlx_model.runtime import mx
@@ -132,13 +133,13 @@ def shards(folder: Path, tensors: Mapping[str, mx.array], count: int = 3) -> lis
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Read every file of a folder."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    """Read every file of a folder but the journals."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.endswith(JOURNAL)}
 
 
 def require_described(converted: Converted, folder: Path) -> None:
-    """Assert that what is said of the files is true, and that nothing else lies there."""
-    assert {file.name for file in converted.files} == {path.name for path in folder.iterdir()}
+    """Assert that what is said of the files is true, and that nothing else lies there but the journal."""
+    assert {file.name for file in converted.files} == set(contents(folder))
     for file in converted.files:
         data = (folder / file.name).read_bytes()
         assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())

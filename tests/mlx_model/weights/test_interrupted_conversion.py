@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlx_model.library import disk
+from mlx_model.library.conversion import recorded
 from mlx_model.library.errors import Damaged, DiskFull
 from mlx_model.library.hub import Hub
 from mlx_model.library.progress import Control
@@ -289,6 +290,39 @@ def test_a_kill_between_the_renames_is_gone_on_from(tmp_path: Path, monkeypatch:
     assert again.starts == []
     require_described(converted, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+@pytest.mark.parametrize("since", ["nothing", "damage", "recorded"])
+def test_what_was_made_is_not_made_again_until_it_is_recorded(tmp_path: Path, since: str) -> None:
+    """As when a process is killed after a conversion, before it has written down that there is one."""
+    first = convert_part("transformer", [opened(TRANSFORMER, sha256(TRANSFORMER))], tmp_path, FFT, FOUR_BITS)
+    made = contents(tmp_path)
+    if since == "damage":
+        data = bytearray(made["modulation.safetensors"])
+        data[-1] ^= 1
+        (tmp_path / "modulation.safetensors").write_bytes(data)
+    elif since == "recorded":
+        recorded(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == set(made), "nothing is left beside the files"
+    again = Watched(TRANSFORMER, sha256(TRANSFORMER))
+    assert convert_part("transformer", [TensorFile(again)], tmp_path, FFT, FOUR_BITS) == first
+    assert len(again.starts) == (0 if since == "nothing" else 1)
+    assert contents(tmp_path) == made
+
+
+def test_reading_what_was_made_can_be_cancelled(tmp_path: Path) -> None:
+    convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS)
+    control = Control()
+    control.cancel()
+    with pytest.raises(Cancelled):
+        convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS, control=control)
+    assert (tmp_path / "transformer.safetensors").exists()
+
+
+def test_what_was_made_needs_no_more_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS)
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 0)
+    assert convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS) == first
 
 
 def test_a_full_disk_is_a_sentence_and_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
