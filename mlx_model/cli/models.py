@@ -26,6 +26,7 @@ from mlx_model.library.released_files import Found, Search, missing_parts, searc
 from mlx_model.library.supply import Choice, can_do_without_account
 from mlx_model.library.tokens import Token, checked_token, find_token, forget_token, keep_token
 from mlx_model.library.upkeep import installed_folder, remove, repair, verify, verify_sources
+from mlx_model.places import home_expanded
 
 _AGAIN: Final = (
     "note: the sources of {} were read in more than one go, so their sha256 was not compared; --full reads them again"
@@ -71,6 +72,7 @@ def install_model(name: str, *, yes: bool, choice: Choice, as_json: bool) -> Non
 
 def import_files(path: Path, name: str | None, *, yes: bool, fetch_missing: bool, as_json: bool) -> None:
     """Find released files on this machine and make a model of them."""
+    path = home_expanded(str(path))
     with reporting(as_json) as report:
         catalogue = load_catalogue()
         model = model_named(catalogue, name) if name is not None else None

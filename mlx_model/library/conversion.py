@@ -9,13 +9,12 @@ from mlx_model.library.progress import Control
 from mlx_model.library.tensor_files import TensorFile
 from mlx_model.weights.config import ModelConfig, QuantizationConfig
 
-
 JOURNAL: Final = ".converting.jsonl"
 """What the converter's journal is called, after the part. It outlasts the conversion, until :func:`recorded`."""
 
 
 def recorded(folder: Path) -> None:
-    """Take away the journals of what was converted into ``folder``, once a record on the disk says that it is there."""
+    """Take away the journals of what was converted into ``folder``, once a record says that it is there."""
     for journal in folder.glob(f"*{JOURNAL}"):
         journal.unlink(missing_ok=True)
 

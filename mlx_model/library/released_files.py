@@ -34,7 +34,7 @@ from mlx_model.library.errors import LibraryError
 from mlx_model.library.supply import LocalFile, Supply
 from mlx_model.library.tensor_entry import TensorEntry
 from mlx_model.library.tensor_files import LocalSource, TensorFile
-from mlx_model.places import exists, is_file, is_of_the_finder
+from mlx_model.places import exists, is_file, is_of_the_finder, reason
 from mlx_model.weights.config import AutoencoderConfig
 
 _SHARD: Final = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.safetensors")
@@ -106,14 +106,15 @@ def search(path: Path, catalogue: Catalogue, family_name: str) -> Search:
     found: list[Found] = []
     passed_over: list[tuple[Path, str]] = []
     shards: dict[tuple[Path, str, int], dict[int, Path]] = defaultdict(dict)
-    for file in _files(path):
-        if file.suffix in _PICKLES:
+    for file in _files(path, passed_over):
+        kind = file.suffix.lower()
+        if kind in _PICKLES:
             passed_over.append((file, _why_not(file)))
         elif file.suffix == ".json" or file.name == "merges.txt":
             _take_tokenizer(file, by_name, family.config, found, passed_over)
         elif shard := _SHARD.fullmatch(file.name):
             shards[file.parent, shard[1], int(shard[3])][int(shard[2])] = file
-        elif file.suffix in (".safetensors", ".gguf"):
+        elif kind in (".safetensors", ".gguf"):
             _take([file], by_name, family.config, found, passed_over)
     for (_, _, count), numbered in shards.items():
         if set(numbered) == set(range(1, count + 1)):
@@ -168,11 +169,27 @@ def missing_parts(catalogue: Catalogue, model: CatalogueModel, supplies: Mapping
     ]
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, passed_over: list[tuple[Path, str]]) -> Iterator[Path]:
+    """Go through a folder and the folders that it links to, each once; one that is closed to us is passed over."""
     if is_file(path):
         yield path
         return
-    for folder, folders, names in os.walk(path):
+
+    def is_closed(error: OSError) -> None:
+        why = f"cannot be looked into ({reason(error)}); allow it, on a Mac in Privacy & Security, and start again"
+        passed_over.append((Path(error.filename), why))
+
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(path, onerror=is_closed, followlinks=True):
+        try:
+            place = Path(folder).stat()
+        except OSError as error:  # the disk was taken away
+            is_closed(error)
+            continue
+        if (place.st_dev, place.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
         folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
         paths = [Path(folder) / name for name in sorted(names)]
         yield from (path for path in paths if not is_of_the_finder(path) and is_file(path))
@@ -198,7 +215,7 @@ def _take(
             passed_over.append((files[0], problem))
         return
     precision = _precision(entries)
-    if files[0].suffix == ".gguf":
+    if files[0].suffix.lower() == ".gguf":
         layout = "gguf"
     elif precision.startswith("F8"):
         layout = "fp8"
@@ -436,6 +453,6 @@ def _why_not(file: Path) -> str:
         start = b""
     if start == _DRAW_THINGS:
         return (
-            "is in Draw Things' own format, which cannot be read; use the safetensors file that it was imported from"
+            "is in Draw Things' own format, which cannot be read; use the safetensors or GGUF file it was made from"
         )
     return "may be a pickle, which can run foreign code and is never opened; use a safetensors or GGUF file"

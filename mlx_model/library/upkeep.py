@@ -34,7 +34,6 @@ from mlx_model.library.tensor_files import RemoteSource, TensorFile
 from mlx_model.places import exists, is_file, is_folder, is_of_the_finder
 from mlx_model.weights.config import ModelConfig
 
-
 _UNDER_WAY: Final = (".converting", ".part", ".journal")
 """What stands behind the names of files that a repair was making when it was killed."""
 

@@ -1,8 +1,7 @@
 """Released files, near or far, into a part's files in our format: tensor by tensor, quantized on the way.
 
 At any time there is one source tensor in memory, and on the disk nothing but what stays. A conversion that was ended,
-by whatever, is taken up again at a tensor that was not done, and gives the same bytes. One that had come to its end is
-not made again while its journal is there (see :func:`~mlx_model.library.conversion.recorded`).
+by x
 """
 
 import hashlib

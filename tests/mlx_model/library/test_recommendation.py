@@ -9,6 +9,9 @@ from mlx_model.library.catalogue import config_of, load_catalogue, models_of
 from mlx_model.library.recommendation import recommended, usable_bytes
 from mlx_model.memory import Weights, Work, estimate
 from mlx_model.runtime import mx
+from mlx_model.weights.part_tensors import part_tensors
+from mlx_model.weights.plan import plan
+from tests.mlx_model.weights.sources import entries_of, released
 
 CATALOGUE = load_catalogue()
 FFT = [model for model in models_of(CATALOGUE) if model.family_name == "ace-plus-fft"]
@@ -43,18 +46,36 @@ def test_what_is_recommended_fits_and_more_memory_never_means_fewer_bits(least: 
         assert richer.model.memory >= best.model.memory
 
 
-def test_memory_in_the_catalogue_is_what_the_program_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU in bfloat16: the text encoders beside the transformer at 1024 pixels, in turn at 512."""
+def test_memory_in_the_catalogue_is_what_the_shapes_of_the_released_files_come_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a GPU in bfloat16: the text encoders beside the transformer at 1024 pixels, in turn at 512.
+
+    The weights are those of the files that a conversion of the released ones would write.
+    """
     monkeypatch.setattr(memory, "ON_GPU", True)
     monkeypatch.setattr(memory, "COMPUTE_TYPE", mx.bfloat16)
     clip, autoencoder = (CATALOGUE.parts[part].alternatives[0].size for part in ("clip", "autoencoder"))
-    modulation = 3_248_000_000 / 11_903_000_000  # of the parameters
-    for model in FFT:
+    for model in models_of(CATALOGUE):
         width = model.width
         config = config_of(CATALOGUE, model, "a test")
-        moved = int(width.transformer_bytes * modulation)
-        weights = Weights(width.transformer_bytes - moved, moved, width.t5_bytes + clip, autoencoder)
-        for side, listed in ((1024, model.memory), (512, model.memory_small)):
+        released_names = released("ace_plus_fft" if model.family.kind == "fft" else "flux1_fill_dev")
+        transformer, modulation = plan("transformer", released_names, config, width.quantization).files
+        assert modulation.name == "modulation.safetensors"
+        t5_names = entries_of(part_tensors("t5", config)["t5.safetensors"])
+        t5 = plan("t5", t5_names, config, width.t5_quantization).size
+        assert width.transformer_bytes == pytest.approx(transformer.size + modulation.size, rel=0.001), model.name
+        assert width.t5_bytes == pytest.approx(t5, rel=0.001), model.name
+        weights = Weights(transformer.size, modulation.size, t5 + clip, autoencoder)
+        for side, listed in ((1024, width.memory), (512, width.memory_small)):
             need = estimate(config, weights, Work((side, side), (side, side), config.sampling.steps))
             peak = need.text_released if side == 1024 else need.least
-            assert listed == pytest.approx(peak, rel=0.03), (model.name, side)
+            assert listed == pytest.approx(peak, rel=0.005), (model.name, side)
+
+
+def test_what_fill_needs_beside_its_base_is_its_largest_lora() -> None:
+    """In bfloat16, as it is released, it lies in memory as it lies in its file."""
+    family = CATALOGUE.families["ace-plus-fill"]
+    loras = [CATALOGUE.parts[part].alternatives[0] for part in family.parts if part.startswith("adapter_")]
+    assert len(loras) == 3
+    assert family.extra_memory == pytest.approx(max(lora.size for lora in loras), rel=0.01)

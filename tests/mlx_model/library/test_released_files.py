@@ -1,5 +1,6 @@
 """Released files are found wherever they lie, known by what is in them, and made into a model with no network."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -164,6 +165,67 @@ def test_what_cannot_be_used_is_named_with_the_reason(catalogue: Catalogue, tmp_
     assert [one.part for one in found.found] == ["fill_transformer"]
     other = {path.name: reason for path, reason in search(place, catalogue, "small-fft").passed_over}
     assert other["fill.safetensors"] == "is a transformer with 384 input channels; this model's has 448"
+
+
+def draw_things_folder(home: Path) -> Path:
+    """Lay out the folder that Draw Things has on a Mac: its own files, and released ones that someone put there."""
+    return put(
+        home / "Library" / "Containers" / "com.liuliu.draw-things" / "Data" / "Documents" / "Models",
+        {
+            "flux_1_fill_dev_q8p.ckpt": b"SQLite format 3\0 and so on",
+            "t5_xxl_encoder_q6p.ckpt": b"SQLite format 3\0 and so on",
+            "t5_xxl_encoder_q6p.ckpt-tensordata": b"numbers",
+            "flux_1_dev_q8p.ckpt.partial": b"SQLite",
+            "custom.json": b"[]",
+            "External/ACE_PLUS_FFT.SAFETENSORS": CHECKPOINT,
+            "External/t5xxl_fp16.safetensors": RELEASED[TEXT]["t5xxl_fp16.safetensors"],
+        },
+    )
+
+
+def test_draw_things_folder_gives_what_is_safetensors_and_names_what_is_its_own(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    place = draw_things_folder(tmp_path)
+    found = search(place, catalogue, "small-fft")
+    assert [one.part for one in found.found] == ["fft_transformer", "t5"]
+    own = "is in Draw Things' own format, which cannot be read; use the safetensors or GGUF file it was made from"
+    assert {path.name: why for path, why in found.passed_over} == {
+        "flux_1_fill_dev_q8p.ckpt": own, "t5_xxl_encoder_q6p.ckpt": own,
+    }  # fmt: skip
+
+
+def test_folders_that_are_links_are_looked_through_once(catalogue: Catalogue, tmp_path: Path) -> None:
+    """As people keep their models on another disk, with links in ComfyUI's folder; and a link that leads back."""
+    comfy, disk = tmp_path / "ComfyUI" / "models", put(tmp_path / "disk" / "unet", {"a.safetensors": CHECKPOINT})
+    comfy.mkdir(parents=True)
+    (comfy / "unet").symlink_to(disk)
+    (comfy / "diffusion_models").symlink_to(disk)
+    (comfy / "gone").symlink_to(tmp_path / "nowhere")
+    (disk / "back").symlink_to(comfy)
+    found = search(comfy, catalogue, "small-fft")
+    assert [one.files[0].path for one in found.found] == [comfy / "diffusion_models" / "a.safetensors"]
+    assert found.passed_over == ()
+
+
+def test_a_folder_that_is_closed_is_told(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS closes other programs' containers, Documents and external disks until it is allowed."""
+    place = put(tmp_path / "place", {"closed/a.safetensors": CHECKPOINT, "open/b.safetensors": CHECKPOINT})
+    look = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    found = search(place, catalogue, "small-fft")
+    assert [one.files[0].path.name for one in found.found] == ["b.safetensors"]
+    ((path, why),) = found.passed_over
+    assert path == place / "closed"
+    assert why.startswith("cannot be looked into (Operation not permitted); allow it")
 
 
 def test_shards_are_one_part_in_their_order(catalogue: Catalogue, tmp_path: Path) -> None:
