@@ -69,6 +69,9 @@ FORMS: tuple[tuple[str, str], ...] = (
      _("The licence of {0} is not accepted yet. Open its page with the account of the token and accept it.")),
     ("that is not an access token: it is one word of letters and digits, such as hf_…",
      _("That is not an access token. It is one word of letters and digits, such as hf_…")),
+    ("{0} does not hold an access token, which is one word of letters and digits, such as hf_…; correct it, or unset "
+     "it",
+     _("{0}, with which this program was started, is not an access token. Start it without.")),
     ("the keychain did not take the token ({0}); set it as HF_TOKEN in the environment instead",
      _("The keychain did not take the token ({0}). Unlock it and try again.")),
     ("this machine has no keychain that could keep the token safely, so it is not kept; set it as HF_TOKEN in the "

@@ -227,14 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
             info = {"id": name, "modelId": name, "sha": repository.commit, "siblings": siblings, "tags": []}
             return self._json("api", path, {**info, "gated": "auto" if repository.gated else False})
         wanted = parse_qs(body).get("paths", []) if rest[0] == "paths-info" else list(repository.files)
-        return self._json("api", path, [self._entry(repository, p) for p in wanted if p in repository.files])
-
-    def _entry(self, repository: Repository, path: str) -> dict[str, Any]:
-        size, digest = _size(repository.files[path]), repository.digests[path]
-        entry: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": _blob(repository.files[path])}
-        if size >= LARGE:
-            entry["lfs"] = {"oid": digest, "size": size, "pointerSize": 134}
-        return entry
+        return self._json("api", path, [entry_of(repository, p) for p in wanted if p in repository.files])
 
     def _resolve(self, name: str, revision: str, path: str) -> None:
         fault = self.hub.take_fault("resolve", path)
@@ -368,6 +361,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
         self.end_headers()
+
+
+def entry_of(repository: Repository, path: str) -> dict[str, Any]:
+    """Describe a file as the hub lists it."""
+    size, digest = _size(repository.files[path]), repository.digests[path]
+    entry: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": _blob(repository.files[path])}
+    if size >= LARGE:
+        entry["lfs"] = {"oid": digest, "size": size, "pointerSize": 134}
+    return entry
 
 
 def _pieces(content: Content, start: int, stop: int, fault: Fault) -> Iterator[bytes]:

@@ -36,8 +36,11 @@ def show_models(as_json: bool) -> None:
         sizes = [size_text(row[key]) if row[key] else "-" for key in ("download", "disk", "memory")]
         table.add_row(*map(escape, (row["model"], row["title"], *sizes, _state(row))))
     width = max(shutil.get_terminal_size((120, 40)).columns, 60)
-    Console(width=width, highlight=False).print(table)
-    typer.echo("\nMemory is the peak at 1024 x 1024 pixels. " + recommendation_in_words(best, memory))
+    console = Console(width=width, highlight=False)
+    console.print(table, "")
+    for name, family in catalogue.families.items():
+        console.print(escape(f"{name}: {family.note}"))
+    typer.echo("Memory is the peak at 1024 x 1024 pixels. " + recommendation_in_words(best, memory))
 
 
 def recommendations(catalogue: Catalogue, memory: int) -> dict[str, Recommendation]:

@@ -1,9 +1,9 @@
 """Whole files from the hub: in parallel ranges, continued after any interruption, checked, renamed when whole.
 
 While a file is on its way it lies beside its place as ``NAME.part``, with ``NAME.journal`` naming the pieces that are
-there, each with its sha256. To go on, the pieces are read again and those that hold are kept, so neither a killed
-process nor a power cut costs more than the ranges that were under way. The same journal, made from what is known of a
-finished file, mends a damaged one: only its bad pieces are fetched.
+there, each with its sha256. To go on, the pieces are read again and those that hold are kept: a killed process costs
+no more than the ranges that were under way, a power cut also what the system had not brought onto the disk. The same
+journal, made from what is known of a finished file, mends a damaged one: only its bad pieces are fetched.
 """
 
 import hashlib

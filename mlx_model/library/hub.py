@@ -180,6 +180,12 @@ class Hub:
                 return question(api)
             except httpx2.TransportError as error:
                 raise _trouble(error) from error
+            except (
+                httpx2.RequestError,
+                httpx2.InvalidURL,
+                RecursionError,
+            ) as error:  # sent in circles, or to nowhere
+                raise LibraryError(f"the hub gave no usable answer about {what} ({type(error).__name__})") from error
             except HFValidationError as error:
                 raise LibraryError(f"{what} has a name that no repository can have") from error
             except HfHubHTTPError as error:
@@ -265,9 +271,13 @@ class Hub:
         return same_origin(url, self.endpoint)
 
     def _next(self, url: str, response: httpx2.Response, file: RemoteFile) -> str:
-        target = urljoin(url, response.headers.get("Location", ""))
         schemes = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-        if urlsplit(target).scheme not in schemes:
+        try:
+            target = urljoin(url, response.headers.get("Location", ""))
+            usable = urlsplit(target).scheme in schemes and bool(httpx2.URL(target).host.encode("idna"))
+        except (ValueError, httpx2.InvalidURL):
+            usable = False
+        if not usable:
             raise LibraryError(f"{file.title} cannot be fetched: the hub sends to an address that is not safe")
         return target
 
@@ -357,7 +367,7 @@ class Hub:
     def _wait(self, trouble: _Again, failed: int, control: Control) -> None:
         pause = min(self.pace.first_pause * 2 ** (failed - 1), self.pace.longest_pause)
         if trouble.pause is not None:
-            pause = min(trouble.pause, self.pace.longest_pause)
+            pause = min(max(trouble.pause, self.pace.first_pause), self.pace.longest_pause)
             with self._lock:  # asked for by the server: it counts for all ranges under way
                 self._not_before = max(self._not_before, time.monotonic() + pause)
         self.on_wait(f"{trouble}; trying again in {max(1, round(pause))} s")
@@ -370,8 +380,8 @@ class Hub:
 
 def _remote_file(repository: str, commit: str, entry: RepoFile) -> RemoteFile:
     sha256 = entry.lfs.sha256 if entry.lfs is not None else None
-    digest = sha256 or entry.blob_id
-    if entry.size < 0 or not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest):
+    digest = str(sha256 or entry.blob_id)  # the hub's client takes what the answer holds, of whatever kind
+    if type(entry.size) is not int or entry.size < 0 or not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest):
         raise LibraryError(f"the hub lists {entry.path} of {repository} in a way that cannot be used")
     if sha256 is not None:
         return RemoteFile(repository, commit, entry.path, entry.size, sha256=sha256)

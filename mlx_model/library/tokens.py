@@ -37,7 +37,12 @@ def find_token(endpoint: str) -> Token | None:
     ours = same_origin(endpoint, endpoint_from_environment())
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if ours and (secret := os.environ.get(name, "").strip()):
-            return Token(checked_token(secret), f"in {name}")
+            if not _can_be_token(secret):
+                raise LibraryError(
+                    f"{name} does not hold an access token, which is one word of letters and digits, such as hf_…; "
+                    "correct it, or unset it"
+                )
+            return Token(secret, f"in {name}")
     try:
         secret = keyring.get_password(SERVICE, _host(endpoint)) if _has_keychain() else None
     except KeyringError:  # locked, or refused by the person: as good as none
@@ -100,6 +105,10 @@ def checked_token(secret: str) -> str:
         LibraryError: it does not look like a token.
     """
     secret = secret.strip()
-    if not (8 <= len(secret) <= 4096 and secret.isascii() and secret.isprintable() and " " not in secret):
+    if not _can_be_token(secret):
         raise LibraryError("that is not an access token: it is one word of letters and digits, such as hf_…")
     return secret
+
+
+def _can_be_token(secret: str) -> bool:
+    return 8 <= len(secret) <= 4096 and secret.isascii() and secret.isprintable() and " " not in secret

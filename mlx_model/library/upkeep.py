@@ -34,8 +34,8 @@ from mlx_model.library.tensor_files import RemoteSource, TensorFile
 from mlx_model.places import exists, is_file, is_folder, is_of_the_finder
 from mlx_model.weights.config import ModelConfig
 
-_UNDER_WAY: Final = (".converting", ".part", ".journal")
-"""What stands behind the names of files that a repair was making when it was killed."""
+_UNDER_WAY: Final = (".converting", ".part", ".journal", ".new")
+"""What stands behind the names of files that were being made when the program was killed."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def remove(models: Path, name: str, work: Work) -> Removed:
                 path.rmdir()
         left = tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()))
         if not left:
-            folder.rmdir()
+            folder.unlink() if folder.is_symlink() else folder.rmdir()  # it may have been moved to another disk
         return Removed(freed, shared, left)
 
 

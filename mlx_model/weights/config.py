@@ -214,7 +214,7 @@ class ModelConfig:
             return cls.from_dict(values)
         except FileNotFoundError:
             raise RequestError(f"{folder} is not a model folder: it has no config.json") from None
-        except (OSError, ValueError) as error:  # RequestError is a ValueError
+        except (OSError, ValueError, RecursionError) as error:  # RequestError is a ValueError
             raise RequestError(f"the model in {folder} cannot be used: {error}; install it again") from error
 
     def save(self, folder: Path) -> None:

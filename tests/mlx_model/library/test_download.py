@@ -188,6 +188,7 @@ def test_a_hub_that_sends_in_circles_is_a_sentence(
     server.faults.append(Fault("resolve", times=None, redirect=f"/{REPOSITORY}/resolve/main/{NAME}"))
     with pytest.raises(LibraryError, match="from one address to the next"):
         download(hub, file, target)
-    server.faults[:] = [Fault("resolve", times=None, redirect="file:///etc/passwd")]
-    with pytest.raises(LibraryError, match="an address that is not safe"):
-        download(hub, file, target)
+    for nowhere in ("file:///etc/passwd", "http://[::1", "http://\x7f/x", "http://" + "a" * 300 + ".com/"):
+        server.faults[:] = [Fault("resolve", times=None, redirect=nowhere)]
+        with pytest.raises(LibraryError, match="an address that is not safe"):
+            download(hub, file, target)

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import keyring
 import pytest
@@ -14,6 +15,7 @@ from mlx_model.library.hub import Hub
 from mlx_model.library.progress import Control
 from mlx_model.library.tokens import Token, find_token, forget_token, keep_token
 from mlx_model.request import Cancelled
+from tests import hub_server
 from tests.hub_server import Account, Fault, HubServer
 from tests.mlx_model.library.conftest import QUICK, REPOSITORY, MemoryKeychain, with_token
 
@@ -186,6 +188,39 @@ def test_answers_that_make_no_sense_are_a_sentence(server: HubServer, hub: Hub) 
         hub.describe(REPOSITORY, ["x.safetensors"])
 
 
+@pytest.mark.parametrize("what", [{"size": "12"}, {"size": None}, {"size": 1.5}, {"size": True}, {"oid": 7}])
+def test_a_listing_of_the_wrong_kind_is_a_sentence(
+    server: HubServer, hub: Hub, monkeypatch: pytest.MonkeyPatch, what: dict[str, Any]
+) -> None:
+    server.add(REPOSITORY, {"x.safetensors": b"x" * 5000})
+    listed = hub_server.entry_of
+
+    def wrong(repository: hub_server.Repository, path: str) -> dict[str, Any]:
+        entry = listed(repository, path)
+        lfs = entry["lfs"] | {"oid": what["oid"]} if "oid" in what else entry["lfs"]
+        return {**entry, **what, "lfs": lfs}
+
+    monkeypatch.setattr(hub_server, "entry_of", wrong)
+    with pytest.raises(LibraryError, match="in a way that cannot be used"):
+        hub.describe(REPOSITORY, ["x.safetensors"])
+
+
+def test_metadata_that_is_sent_in_circles_is_a_sentence(server: HubServer, hub: Hub) -> None:
+    server.add(REPOSITORY, {"x.safetensors": b"x" * 5000})
+    server.faults.append(Fault("api", times=None, redirect=f"{server.url}/api/models/{REPOSITORY}"))
+    with pytest.raises(LibraryError, match="the hub gave no usable answer about the repository owner/model"):
+        hub.describe(REPOSITORY, ["x.safetensors"])
+
+
+def test_an_answer_without_end_of_brackets_is_a_sentence(
+    server: HubServer, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add(REPOSITORY, {"x.safetensors": b"x" * 5000})
+    monkeypatch.setattr(hub_server.json, "dumps", lambda *_, **__: "[" * 100_000)
+    with pytest.raises(LibraryError, match="the hub gave no usable answer about the repository owner/model"):
+        hub.describe(REPOSITORY, ["x.safetensors"])
+
+
 @pytest.mark.parametrize(
     "path", ["../x", "/etc/passwd", "a//b", "a/../../b", "C:\\x", "a\\b", "x\n", "", "a/.", "x" * 300]
 )
@@ -285,6 +320,15 @@ def test_a_token_of_the_environment_goes_to_the_hub_it_belongs_to_only(
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "login"))
     assert getattr(find_token(goes_to), "origin", None) == "of the hub's own login on this machine"
     assert find_token(not_to) is None
+
+
+def test_a_variable_that_holds_no_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_abcdefgh\nijklmnop")
+    with pytest.raises(
+        LibraryError, match="^HF_TOKEN does not hold an access token.*; correct it, or unset it$"
+    ) as no:
+        find_token("https://huggingface.co")
+    assert "abcdefgh" not in str(no.value)
 
 
 @pytest.mark.parametrize("text", ["", "two words", "hf_x\r\nHost: evil", "kurz", "hf_ünicode_text", "x" * 5000])

@@ -216,6 +216,18 @@ def test_files_of_the_persons_own_stay(installed: Install, models: Path) -> None
     assert [path.name for path in (models / NAME).rglob("*") if path.is_file()] == ["mine.safetensors"]
 
 
+def test_a_model_that_was_moved_to_another_disk_is_checked_and_removed_there(
+    installed: Install, models: Path, tmp_path: Path
+) -> None:
+    record = installed(NAME)
+    (models / NAME).rename(tmp_path / "disk")
+    (models / NAME).symlink_to(tmp_path / "disk")
+    assert verify(models / NAME, record, Work()) == []
+    assert remove(models, NAME, Work()).freed == record.size
+    assert not (models / NAME).is_symlink()
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
 def test_what_a_killed_repair_left_is_removed_with_the_model(installed: Install, models: Path) -> None:
     record = installed(NAME)
     for name in ("transformer.safetensors.converting", "clip.safetensors.part"):

@@ -102,6 +102,12 @@ def test_a_wrong_field_of_the_transformer_alone_is_named() -> None:
         TransformerConfig.from_dict({k: v for k, v in POCKET["transformer"].items() if k != "theta"})
 
 
+def test_brackets_without_end_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(RequestError, match="cannot be used"):
+        ModelConfig.load(tmp_path)
+
+
 def test_a_missing_or_damaged_folder_is_one_clear_sentence(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no model folder"):
         ModelConfig.load(tmp_path / "nothing")

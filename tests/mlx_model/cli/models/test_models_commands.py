@@ -175,6 +175,7 @@ def test_the_list_says_what_is_here_and_what_suits_the_machine(ace: Ace, monkeyp
         text = ace("models", "list").out
         assert "installed, recommended" in text
         assert max(map(len, text.splitlines()[:-1])) <= int(columns)
+    assert "small-fft: One model for every task" in text, "what tells the two apart"
     assert "For this machine's 16 GB: small-fft-4bit, ACE++ FFT; or small-fill-4bit" in text
 
 
