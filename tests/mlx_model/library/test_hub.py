@@ -324,9 +324,7 @@ def test_a_token_of_the_environment_goes_to_the_hub_it_belongs_to_only(
 
 def test_a_variable_that_holds_no_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefgh\nijklmnop")
-    with pytest.raises(
-        LibraryError, match="^HF_TOKEN does not hold an access token.*; correct it, or unset it$"
-    ) as no:
+    with pytest.raises(LibraryError, match=r"^HF_TOKEN does not hold an access token.*; correct it") as no:
         find_token("https://huggingface.co")
     assert "abcdefgh" not in str(no.value)
 
