@@ -32,7 +32,8 @@ class Fault:
 
     ``status`` answers with an error; ``cut`` breaks the connection after that many bytes of content; ``rate`` sends
     no more bytes per second; ``damage`` changes the byte at that position of the file; ``whole`` ignores the
-    wanted range; ``etag`` names another version; ``redirect`` points elsewhere. ``path`` limits it to one file.
+    wanted range, ``says`` names another than is sent; ``etag`` names another version; ``redirect`` points elsewhere.
+    ``path`` limits it to one file.
     """
 
     where: Where
@@ -44,6 +45,7 @@ class Fault:
     rate: float | None = None
     damage: int | None = None
     whole: bool = False
+    says: str | None = None
     etag: str | None = None
     redirect: str | None = None
 
@@ -306,7 +308,7 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted and not fault.whole:
             first, last = wanted.removeprefix("bytes=").split("-")
             start, stop = int(first), min(int(last) + 1, size)
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            headers["Content-Range"] = fault.says or f"bytes {start}-{stop - 1}/{size}"
         status = 206 if "Content-Range" in headers else 200
         self._answer(where, path, status, headers, _pieces(content, start, stop, fault), stop - start, fault.cut)
 

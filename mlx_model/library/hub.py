@@ -180,11 +180,7 @@ class Hub:
                 return question(api)
             except httpx2.TransportError as error:
                 raise _trouble(error) from error
-            except (
-                httpx2.RequestError,
-                httpx2.InvalidURL,
-                RecursionError,
-            ) as error:  # sent in circles, or to nowhere
+            except (httpx2.RequestError, httpx2.InvalidURL, RecursionError) as error:
                 raise LibraryError(f"the hub gave no usable answer about {what} ({type(error).__name__})") from error
             except HFValidationError as error:
                 raise LibraryError(f"{what} has a name that no repository can have") from error
@@ -314,15 +310,15 @@ class Hub:
             raise LibraryError(f"{file.title} arrives in a coding of its own; a proxy on the way may be the cause")
         if response.status_code == 200 and start == 0:
             size = response.headers.get("Content-Length")
-            if size is not None and size.isdigit() and int(size) < stop:
+            if size is not None and re.fullmatch(r"\d{1,20}", size) and int(size) < stop:
                 raise self._resized(file)
             return
-        said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
+        said = re.fullmatch(r"bytes (\d{1,20})-\d{1,20}/(\d{1,20}|\*)", response.headers.get("Content-Range", ""))
         if response.status_code != 206 or said is None or int(said[1]) != start:
             raise LibraryError(
                 f"{file.title} cannot be fetched in parts: the server, or a proxy on the way, does not deliver ranges"
             )
-        if said[3] != "*" and int(said[3]) != file.size:
+        if said[2] != "*" and int(said[2]) != file.size:
             raise self._resized(file)
 
     def _resized(self, file: RemoteFile) -> Damaged:

@@ -176,6 +176,15 @@ def test_a_server_without_ranges_is_a_sentence(server: HubServer, hub: Hub, file
         download(hub, file, target)
 
 
+@pytest.mark.parametrize("says", ["bytes 5-9/300000", "bytes", f"bytes 0-9/{'9' * 5000}", "bytes -1-9/300000"])
+def test_a_server_that_lies_about_its_ranges_is_a_sentence(
+    server: HubServer, hub: Hub, file: RemoteFile, target: Path, says: str
+) -> None:
+    server.faults.append(Fault("store", times=None, says=says))
+    with pytest.raises(LibraryError, match="cannot be fetched in parts: the server, or a proxy on the way"):
+        download(hub, file, target)
+
+
 def test_a_file_of_another_size_is_noticed(server: HubServer, hub: Hub, file: RemoteFile, target: Path) -> None:
     server.repositories[REPOSITORY].files[NAME] = b"x" * 250_000
     with pytest.raises(Damaged, match="another size than the hub lists"):
