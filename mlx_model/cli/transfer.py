@@ -157,9 +157,8 @@ def _bar() -> "Bar":
     from rich.progress import Progress as Bar
 
     texts = ("sizes", "rate", "left")
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), *(TextColumn(f"{{task.fields[{text}]}}") for text in texts)
-    )  # fmt: skip
+    words = TextColumn("{task.description}", markup=False)  # file names may have brackets
+    columns = (words, BarColumn(), *(TextColumn(f"{{task.fields[{text}]}}") for text in texts))
     bar = Bar(*columns, console=Console(stderr=True), transient=True)
     bar.add_task("", sizes="", rate="", left="")
     bar.start()

@@ -1,7 +1,6 @@
 """Write a model as a folder that can be published: our files, and a model card with licence, sources and digests."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from mlx_model.library.catalogue import Catalogue, Licence
@@ -46,16 +45,8 @@ def export(folder: Path, record: Record, target: Path, catalogue: Catalogue, wor
             if not file.path.endswith(".safetensors"):  # people may edit the config of what they publish
                 set_apart(inside(target, file.path))
         write_whole(target / CARD, model_card(record, ModelConfig.load(folder), catalogue))
-        without_paths(record).save(target)
+        record.without_paths().save(target)
     return [*(Path(file.path) for file in record.files), Path(CARD), Path("record.json")]
-
-
-def without_paths(record: Record) -> Record:
-    """Return the record without the places that its sources had on this machine."""
-    parts = tuple(
-        replace(part, sources=tuple(replace(source, path=None) for source in part.sources)) for part in record.parts
-    )
-    return replace(record, parts=parts)
 
 
 def model_card(record: Record, config: ModelConfig, catalogue: Catalogue) -> str:

@@ -56,7 +56,8 @@ def _published(hub: Hub, ready: Ready, work: Work) -> Record:
         raise Damaged(f"{file.title} is too large to be a record; add --convert to make the model here")
     data = bytearray()
     hub.fetch(file, 0, file.size, data.extend, work.control)
-    return Record.from_json(bytes(data), file.title, "add --convert to make the model here")
+    published = Record.from_json(bytes(data), file.title, "add --convert to make the model here")
+    return published.without_paths()  # a stranger's record names no file of this machine
 
 
 def _described(hub: Hub, ready: Ready, published: Record, work: Work) -> dict[str, RemoteFile]:

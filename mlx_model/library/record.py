@@ -106,6 +106,13 @@ class Record:
         """Return the part of that name."""
         return next((part for part in self.parts if part.part == name), None)
 
+    def without_paths(self) -> Self:
+        """Return the record without the places that its sources had on a machine."""
+        parts = tuple(
+            replace(part, sources=tuple(replace(source, path=None) for source in part.sources)) for part in self.parts
+        )
+        return replace(self, parts=parts)
+
     @classmethod
     def from_json(cls, text: str | bytes, where: str, what_to_do: str) -> Self:
         """Read a record; Damaged where it makes no sense or names a path outside its folder."""

@@ -325,7 +325,9 @@ def test_an_export_can_be_published_and_installed_from_there(
     assert export(models / NAME, record, looked_at, catalogue, Work())
 
     files = {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()}
-    server.add("someone/ready", files)
+    published = json.loads(files["record.json"])
+    published["parts"][0]["sources"][0]["path"] = "/etc/passwd"
+    server.add("someone/ready", {**files, "record.json": json.dumps(published).encode()})
     values = catalogue_values()
     values["families"]["small-fft"]["ready"] = {"4bit": {"repository": "someone/ready", "about": "a test's"}}
     with_ready = write_catalogue(tmp_path / "ready.json", values)
@@ -339,6 +341,7 @@ def test_an_export_can_be_published_and_installed_from_there(
     order = Order(with_ready, model, elsewhere, frozenset(model.family.licences))
     again = install(order, hub, never, Work())  # pyright: ignore[reportArgumentType]
     assert again.ready == "someone/ready"
+    assert all(source.path is None for part in again.parts for source in part.sources), "no file of this machine"
     assert verify(elsewhere / NAME, again, Work()) == []
     assert server.sent() - before <= sum(map(len, files.values()))
     spoil(elsewhere / NAME / "transformer.safetensors")

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
+from rich.progress import TextColumn
 
+from mlx_model.cli import transfer
 from mlx_model.library.tokens import find_token
 from tests.hub_server import Account, HubServer
 from tests.mlx_model.cli.models.conftest import NAME, ROOT, Ace
@@ -215,3 +218,12 @@ def test_an_address_of_the_hub_that_is_none_gets_one_sentence(address: str, comm
     assert ran.returncode == 2
     sentence = f"ace: HF_ENDPOINT is not the address of a hub: {address}; correct it, or unset it"
     assert ran.stderr.split() == sentence.split()
+
+
+def test_file_names_with_brackets_are_shown_as_they_are() -> None:
+    bar = transfer._bar()  # pyright: ignore[reportPrivateUsage]
+    try:
+        bar.update(bar.task_ids[0], description="a [b] [/c].safetensors")
+        assert str(cast(TextColumn, bar.columns[0]).render(bar.tasks[0])) == "a [b] [/c].safetensors"
+    finally:
+        bar.stop()
