@@ -268,6 +268,7 @@ class Hub:
 
     def _next(self, url: str, response: httpx2.Response, file: RemoteFile) -> str:
         schemes = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+        target = ""
         try:
             target = urljoin(url, response.headers.get("Location", ""))
             usable = urlsplit(target).scheme in schemes and bool(httpx2.URL(target).host.encode("idna"))

@@ -216,7 +216,11 @@ def test_an_answer_without_end_of_brackets_is_a_sentence(
     server: HubServer, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(REPOSITORY, {"x.safetensors": b"x" * 5000})
-    monkeypatch.setattr(hub_server.json, "dumps", lambda *_, **__: "[" * 100_000)
+
+    def brackets(*_: object, **__: object) -> str:
+        return "[" * 100_000
+
+    monkeypatch.setattr(hub_server.json, "dumps", brackets)
     with pytest.raises(LibraryError, match="the hub gave no usable answer about the repository owner/model"):
         hub.describe(REPOSITORY, ["x.safetensors"])
 

@@ -321,7 +321,11 @@ def test_reading_what_was_made_can_be_cancelled(tmp_path: Path) -> None:
 
 def test_what_was_made_needs_no_more_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS)
-    monkeypatch.setattr(disk, "free_bytes", lambda _: 0)
+
+    def nothing_free(_: Path) -> int:
+        return 0
+
+    monkeypatch.setattr(disk, "free_bytes", nothing_free)
     assert convert_part("transformer", [opened(TRANSFORMER)], tmp_path, FFT, FOUR_BITS) == first
 
 
