@@ -13,8 +13,11 @@ demo: $(VENV)/.product
 app: $(VENV)/.product  ## the editor; FILES="a.png b.ora" opens these
 	$(BIN)/python -m ace_desktop $(FILES)
 
+# Two processes share two processors: threads of one that wait for those of the other would take half the time.
+# Python is started some hundreds of times: what it compiles is kept, whatever the person's own habit.
 test: $(VENV)/.development
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check

@@ -4,6 +4,7 @@ plan -> draw -> encode_text -> encode_canvas -> sample -> decode -> deliver: dat
 needs beside the data (networks, a config) it is given.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from mlx_model.conditioning.canvas import (
     Canvas,
     Mask,
+    Rgb,
     binary_mask,
     build_canvas,
     edit_pixels,
@@ -33,7 +35,7 @@ from mlx_model.networks.modulation import StepModulation
 from mlx_model.networks.transformer import Transformer
 from mlx_model.parts import AnyAutoencoder, TextEncoders
 from mlx_model.progress import Tick, no_tick
-from mlx_model.request import Box, EditRequest, Picture, RequestError
+from mlx_model.request import Box, EditRequest, Picture, Reference, RequestError
 from mlx_model.runtime import mx
 from mlx_model.sampling.denoise import Velocity
 from mlx_model.tasks import TASKS, Recipe
@@ -42,13 +44,16 @@ from mlx_model.work import PATCH, region_of
 
 MAX_UNKNOWN: Final = 1 / 3
 LARGEST_SIDE: Final = 8192
+SUBJECT_SHARE: Final = 0.8
+"""Of the square around a reference's cut-out, where references are seen in place: the subject has a margin there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What the model will see. ``mask`` (H, W of the picture) is None where everything may change.
 
-    ``mask_empty`` says that it is None although one was given.
+    ``mask_empty`` says that it is None although one was given. ``crops`` are the parts of the references that are
+    used, None where that is all of one.
     """
 
     region: Region
@@ -56,6 +61,7 @@ class Plan:
     mask: Mask | None
     size: tuple[int, int]
     mask_empty: bool = False
+    crops: tuple[Box | None, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -84,16 +90,42 @@ def plan(
     else:
         _check_aspect(size)
 
+    in_place = config.size.references_in_place and mask is not None
+    crops = tuple(_around_cutout(reference, pictures, tick) if in_place else None for reference in request.references)
+    sizes = [reference.size if crop is None else crop[2:] for reference, crop in zip(references, crops, strict=True)]
+
     def around(extent: Box | None) -> Region:
-        edited = None if picture is None else picture.size
-        return region_of(request, config, edited, extent, [reference.size for reference in references])
+        return region_of(request, config, None if picture is None else picture.size, extent, sizes)
 
     region = around(None if mask is None else bounding_box(mask))
     tick()
     if mask is not None and region.cut and not _inside(mask, region.box).any():
         # Spots at both ends of a long picture: the middle between them holds none, so work on the largest.
         region = replace(around(bounding_box(_largest_spot(mask))), cut=True)
-    return Plan(region, picture, mask, size, mask_empty=mask is None and request.mask is not None)
+    return Plan(region, picture, mask, size, mask is None and request.mask is not None, crops)
+
+
+def _around_cutout(reference: Reference, pictures: Mapping[str, Picture], tick: Tick) -> Box | None:
+    """Return the square around what a reference's mask cuts out, as far as the picture reaches.
+
+    What is put in place of a mask's box is the subject, not the picture that it was cut out of.
+    """
+    if reference.mask is None:
+        return None
+    cutout = binary_mask(_given(pictures, reference.mask, "reference's mask"), tick)
+    box, size = bounding_box(cutout), pictures[reference.picture].size
+    if box is None or (cutout.shape[1], cutout.shape[0]) != size:
+        return None
+    left, top, width, height = box
+    side = math.ceil(max(width, height) / SUBJECT_SHARE)
+    first = [max((2 * start + length - side) // 2, 0) for start, length in ((left, width), (top, height))]
+    last = [min(start + side, whole) for start, whole in zip(first, size, strict=True)]
+    return first[0], first[1], last[0] - first[0], last[1] - first[1]
+
+
+def _cropped(picture: Picture, crop: Box) -> Picture:
+    left, top, width, height = crop
+    return Picture(picture.pixels[top : top + height, left : left + width], picture.profile)
 
 
 def _check_sides(size: tuple[int, int], what: str) -> None:
@@ -155,14 +187,13 @@ def draw(
         if recipe.control is not None:
             tick()
             edit = apply_control(recipe.control, edit, mask, _control(plan, request, pictures, tick))
-    references = [
-        reference_pixels(
-            _given(pictures, reference.picture, "reference"),
-            None if reference.mask is None else _given(pictures, reference.mask, "reference's mask"),
-            tick,
-        )
-        for reference in request.references
-    ]
+    references: list[tuple[Rgb, Mask | None]] = []
+    for reference, crop in zip(request.references, plan.crops, strict=True):
+        given = _given(pictures, reference.picture, "reference")
+        cutout = None if reference.mask is None else _given(pictures, reference.mask, "reference's mask")
+        if crop is not None and cutout is not None:
+            given, cutout = _cropped(given, crop), _cropped(cutout, crop)
+        references.append(reference_pixels(given, cutout, tick))
     tick()
     return build_canvas(plan.region, edit, mask, references, recipe.repainting_scale)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from mlx_model.conditioning.colour import MID_GREY, WHITE, strips, to_srgb
 from mlx_model.conditioning.region import Region, reference_crop
 from mlx_model.progress import Tick, no_tick
-from mlx_model.request import Picture, RequestError
+from mlx_model.request import Box, Picture, RequestError
 
 Rgb: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -68,8 +68,8 @@ def build_canvas(
     picture = np.zeros((height, width, 3), np.float32) if edit is None else _floats(edit)
     inside = mask if mask is not None and mask.any() else np.ones((height, width), np.bool_)
     columns = [
-        _reference_column(rgb, cutout, size, (column, height))
-        for (rgb, cutout), size, column in zip(references, region.references, region.columns, strict=True)
+        reference_column(rgb, cutout, box, (column, height))
+        for (rgb, cutout), box, column in zip(references, region.references, region.columns, strict=True)
     ]
     picture *= 1 - inside[..., None] * np.float32(repainting_scale)
     reference_width = sum(region.columns)
@@ -154,11 +154,14 @@ def binary_mask(picture: Picture, tick: Tick = no_tick) -> Mask:
     return mask
 
 
-def _reference_column(rgb: Rgb, cutout: Mask | None, size: tuple[int, int], room: tuple[int, int]) -> Floats:
-    """Return a reference at its placed size, at the right edge and mid-height of ``room`` (width, height)."""
+def reference_column(rgb: Rgb, cutout: Mask | None, box: Box, room: tuple[int, int]) -> Floats:
+    """Return a reference seen in ``box`` (left, top, width, height) of a mid-grey column, float32 (H, W, 3).
+
+    ``room`` is the column's (width, height); outside ``cutout`` the reference is mid grey as well.
+    """
     left, top, width, height = reference_crop((rgb.shape[1], rgb.shape[0]))
     part = (slice(top, top + height), slice(left, left + width))
-    pixels = rgb[part]
+    pixels, size = rgb[part], box[2:]
     outside = None
     if cutout is not None:
         # Grey before resampling, so that nothing from outside bleeds in; exactly zero after it.
@@ -168,8 +171,7 @@ def _reference_column(rgb: Rgb, cutout: Mask | None, size: tuple[int, int], room
     if outside is not None:
         placed[outside] = 0
     column = np.zeros((room[1], room[0], 3), np.float32)
-    above = (room[1] - size[1]) // 2
-    column[above : above + size[1], room[0] - size[0] :] = placed
+    column[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] = placed
     return column
 
 

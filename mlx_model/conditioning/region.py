@@ -31,15 +31,16 @@ class Region:
     """What the model sees of a picture, and beside which references.
 
     ``box`` lies inside the picture. ``content`` is the size at which the box is seen; ``worked`` is that size filled
-    up to the model's multiples (by mirroring, right and below; the fill is dropped again). ``references`` are the
-    sizes at which the references stand on the canvas, ``columns`` the widths they take there. ``cut`` says that the
-    box leaves out something that was to be edited, as it would be longer than 4 : 1 or as the given region says.
+    up to the model's multiples (by mirroring, right and below; the fill is dropped again). ``columns`` are the widths
+    that the references take on the canvas, ``references`` the boxes in which they are seen, each within its column.
+    ``cut`` says that the box leaves out something that was to be edited, as it would be longer than 4 : 1 or as the
+    given region says.
     """
 
     box: Box
     content: tuple[int, int]
     worked: tuple[int, int]
-    references: tuple[tuple[int, int], ...] = ()
+    references: tuple[Box, ...] = ()
     columns: tuple[int, ...] = ()
     cut: bool = False
 
@@ -77,7 +78,8 @@ def plan_region(
 
     ``extent`` is the mask's bounding box; None means that the whole picture is edited. ``references`` are the sizes
     of the reference pictures; ``keep_pixels`` places them at their own size (FFT), otherwise they are scaled to the
-    canvas' height. ``region`` overrides the box.
+    canvas' height; a model with ``size.references_in_place`` sees those of a masked edit as large as the mask's
+    bounding box allows and where that is, each in a column as wide as the picture. ``region`` overrides the box.
 
     Around a mask the box leaves context of max(picture's longest side / 16, half the mask's mean side) on each side
     and is no smaller than half the model's native side; it is shifted, not cut, at the picture's borders. It is
@@ -99,7 +101,8 @@ def plan_region(
     else:
         box = _box_around(extent, picture_size, size)
     wanted = _native_scale(box, size) if working_size is None else _working_scale(box, working_size, size.multiple)
-    scale = _fitting_scale(box, wanted, references, size, keep_pixels)
+    in_place = size.references_in_place and extent is not None
+    scale = _fitting_scale(box, wanted, references, size, keep_pixels, in_place)
     if working_size is not None and scale < wanted:
         width, height = _seen(box, scale, size.multiple)[1]
         beside = " beside the references" if references else ""
@@ -111,14 +114,24 @@ def plan_region(
     if region is None:
         box = _filled_box(box, picture_size, worked, scale)
         content = (min(worked[0], round(box[2] * scale)), min(worked[1], round(box[3] * scale)))
-    placed = place_references(references, worked[1], keep_pixels)
+    content = (max(1, content[0]), max(1, content[1]))
     target = extent or (0, 0, *picture_size)
+    if in_place:
+        placed = references_in_place(references, _seen_part(target, box, content))
+        columns = (worked[0],) * len(placed)
+    else:
+        sizes = place_references(references, worked[1], keep_pixels)
+        columns = tuple(_up(width, size.multiple) for width, _ in sizes)
+        placed = tuple(
+            (column - width, (worked[1] - height) // 2, width, height)
+            for column, (width, height) in zip(columns, sizes, strict=True)
+        )
     return Region(
         box=box,
-        content=(max(1, content[0]), max(1, content[1])),
+        content=content,
         worked=worked,
         references=placed,
-        columns=tuple(_up(width, size.multiple) for width, _ in placed),
+        columns=columns,
         cut=_common(box, target) != target,
     )
 
@@ -131,7 +144,7 @@ def reference_crop(size: tuple[int, int]) -> Box:
 def place_references(
     references: Sequence[tuple[int, int]], height: int, keep_pixels: bool
 ) -> tuple[tuple[int, int], ...]:
-    """Return the sizes that references of these sizes get on a canvas of this height."""
+    """Return the sizes that references of these sizes get on a canvas of this height, beside what is edited."""
     placed: list[tuple[int, int]] = []
     for reference in references:
         _, _, own_width, own_height = reference_crop(reference)
@@ -140,6 +153,30 @@ def place_references(
             target = min(own_height, max(1, int(height * KEPT_HEIGHT)))
         placed.append((max(1, int(own_width * (target / own_height) + 1e-6)), target))
     return tuple(placed)
+
+
+def references_in_place(references: Sequence[tuple[int, int]], inside: Box) -> tuple[Box, ...]:
+    """Return the largest boxes that references of these sizes fill in the middle of a box (the mask's, as seen)."""
+    left, top, wide, high = inside
+    placed: list[Box] = []
+    for reference in references:
+        _, _, own_width, own_height = reference_crop(reference)
+        scale = min(wide / own_width, high / own_height)
+        width, height = max(1, min(wide, round(own_width * scale))), max(1, min(high, round(own_height * scale)))
+        placed.append((left + (wide - width) // 2, top + (high - height) // 2, width, height))
+    return tuple(placed)
+
+
+def _seen_part(part: Box, box: Box, content: tuple[int, int]) -> Box:
+    """Return the pixels in which a part of the picture is seen; at least one."""
+    spans: list[tuple[int, int]] = []
+    for axis in (0, 1):
+        scale, last = content[axis] / box[axis + 2], content[axis]
+        start, end = part[axis] - box[axis], part[axis] + part[axis + 2] - box[axis]
+        first = min(max(math.floor(start * scale + 1e-6), 0), last - 1)
+        spans.append((first, min(max(math.ceil(end * scale - 1e-6), first + 1), last) - first))
+    (left, width), (top, height) = spans
+    return left, top, width, height
 
 
 def _given_box(region: Box, picture_size: tuple[int, int], extent: Box | None) -> Box:
@@ -198,14 +235,22 @@ def _working_scale(box: Box, working_size: tuple[int, int], multiple: int) -> fl
 
 
 def _fitting_scale(
-    box: Box, wanted: float, references: Sequence[tuple[int, int]], size: SizeConfig, keep_pixels: bool
+    box: Box,
+    wanted: float,
+    references: Sequence[tuple[int, int]],
+    size: SizeConfig,
+    keep_pixels: bool,
+    in_place: bool,
 ) -> float:
     """Return the wanted scale, or the largest smaller one at which box and references fit into the budget."""
 
     def fits(scale: float) -> bool:
         _, (width, height) = _seen(box, scale, size.multiple)
-        placed = place_references(references, height, keep_pixels)
-        columns = sum(_up(reference, size.multiple) for reference, _ in placed)
+        if in_place:
+            columns = width * len(references)
+        else:
+            placed = place_references(references, height, keep_pixels)
+            columns = sum(_up(reference, size.multiple) for reference, _ in placed)
         return (columns + width) * height <= size.max_tokens * size.multiple**2
 
     if fits(wanted):

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_model.conditioning import preprocess
+from mlx_model.conditioning.canvas import reference_column
+from mlx_model.conditioning.region import bounding_box, references_in_place
 from mlx_model.training.scenes import Scene
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -32,15 +34,20 @@ class Canvases:
     weight: Floats
 
 
-def on_the_left(picture: Floats, references: tuple[NDArray[np.uint8], ...]) -> Floats:
-    """Place the references at their own size, centred vertically on mid grey, then the picture."""
-    parts: list[Floats] = []
-    for reference in references:
-        part = np.zeros((picture.shape[0], reference.shape[1], 3), np.float32)
-        top = (picture.shape[0] - reference.shape[0]) // 2
-        part[top : top + reference.shape[0]] = reference / 127.5 - 1.0
-        parts.append(part)
-    return np.concatenate([*parts, picture], 1)
+def reference_columns(scene: Scene) -> list[Floats]:
+    """Return the columns of a scene's references: of a masked edit where the mask is, else at their own size."""
+    height, width = scene.target.shape[:2]
+    inside = None if scene.mask.all() else bounding_box(scene.mask)
+    if inside is None:
+        boxes = [(0, (height - r.shape[0]) // 2, r.shape[1], r.shape[0]) for r in scene.references]
+        rooms = [(r.shape[1], height) for r in scene.references]
+    else:
+        boxes = list(references_in_place([(r.shape[1], r.shape[0]) for r in scene.references], inside))
+        rooms = [(width, height)] * len(boxes)
+    return [
+        reference_column(reference, None, box, room)
+        for reference, box, room in zip(scene.references, boxes, rooms, strict=True)
+    ]
 
 
 def canvases(scene: Scene) -> Canvases:
@@ -61,15 +68,18 @@ def canvases(scene: Scene) -> Canvases:
     object_mask = cv2.dilate(scene.object_mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.float32)
     whole = scene.mask.all()
     weight = np.where(object_mask > 0, OBJECT, np.where(mask > 0, KEPT if whole else MASKED, KEPT)).astype(np.float32)
-    reference = sum(r.shape[1] for r in scene.references)
-    target = on_the_left((scene.target / 127.5 - 1.0).astype(np.float32), scene.references)
+    if scene.object_mask.mean() > 0.5:
+        weight[:] = OBJECT  # a new background: what stands on it is as easily spoilt
+    columns = reference_columns(scene)
+    reference = sum(column.shape[1] for column in columns)
+    target = np.concatenate([*columns, (scene.target / 127.5 - 1.0).astype(np.float32)], 1)
     pad = ((0, 0), (reference, 0))
     weight = np.pad(weight, pad, constant_values=REFERENCE)
-    rows, columns = weight.shape[0] // 8, weight.shape[1] // 8
+    rows, cells = weight.shape[0] // 8, weight.shape[1] // 8
     return Canvases(
         target,
-        on_the_left(pixels * (1 - mask)[..., None], scene.references),
+        np.concatenate([*columns, pixels * (1 - mask)[..., None]], 1),
         np.pad(pixels * mask[..., None], (*pad, (0, 0))),
         np.pad(mask, pad),
-        weight.reshape(rows, 8, columns, 8).mean((1, 3)),
+        weight.reshape(rows, 8, cells, 8).mean((1, 3)),
     )

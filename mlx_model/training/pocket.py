@@ -71,7 +71,7 @@ def pocket_config(t5_words: int, clip_words: int) -> ModelConfig:
         clip=ClipConfig(128, 256, 1, 4, clip_words, CLIP_LENGTH, 1e-5, "quick_gelu", clip_words - 1),
         prompt=PromptConfig(T5_LENGTH, CLIP_LENGTH, ADDED_TOKENS, clean=True),
         sampling=SamplingConfig(10, 1.0, ShiftConfig((256, 4096), (0.5, 1.15))),
-        size=SizeConfig(native=128, max_tokens=160, multiple=16),
+        size=SizeConfig(native=128, max_tokens=192, multiple=16, references_in_place=True),
         preview=PreviewConfig(((0.0, 0.0, 0.0),) * AUTOENCODER.latent_channels, (0.0, 0.0, 0.0)),
     )
 

@@ -141,12 +141,14 @@ class SamplingConfig:
 @dataclass(frozen=True)
 class SizeConfig:
     """``native`` is the side in pixels that the model was made for, ``max_tokens`` the budget of a whole canvas
-    (tokens of 16 x 16 pixels, references included); sides are multiples of ``multiple`` pixels.
+    (tokens of 16 x 16 pixels, references included); sides are multiples of ``multiple`` pixels. A model with
+    ``references_in_place`` sees the references of a masked edit where the mask is, not at their own size.
     """  # noqa: D205
 
     native: int
     max_tokens: int
     multiple: int
+    references_in_place: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,38 @@ def test_a_mask_at_both_ends_of_a_long_picture_is_worked_on_where_it_is_largest(
     assert region.box[0] <= 631 < 640 <= region.box[0] + region.box[2]
 
 
+def test_a_cut_out_subject_is_seen_as_large_as_the_mask_that_it_goes_into() -> None:
+    picture, mask, photo, cutout = (
+        Picture(np.full((*shape, 4), 255, np.uint8)) for shape in ((64, 64), (64, 64), (300, 400), (300, 400))
+    )
+    mask.pixels[..., :3] = cutout.pixels[..., :3] = 0
+    mask.pixels[16:48, 8:40, :3] = 255  # 32 x 32
+    cutout.pixels[100:160, 250:290, :3] = 255  # a small subject, far from the photo's middle
+    photo.pixels[100:160, 250:290, :3] = (255, 0, 0)
+    pictures = {digest(one): one for one in (picture, mask, photo, cutout)}
+    request = EditRequest(
+        "put it here",
+        picture=digest(picture),
+        mask=digest(mask),
+        references=(Reference(digest(photo), digest(cutout)),),
+        region=(0, 0, 64, 64),
+    )
+    config = replace(CONFIG, size=SizeConfig(64, 64, 16, references_in_place=True))
+    recipe = recipe_for(request, "fft")
+    plan = stages.plan(request, recipe, pictures, config)
+    assert plan.crops == ((232, 92, 75, 75),)
+    assert plan.region.references == ((8, 16, 32, 32),)
+    canvas = stages.draw(plan, request, recipe, pictures)
+    red = (canvas.pixels[:, :64] == (1, -1, -1)).all(2)
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    assert abs(len(rows) - 0.8 * 32) <= 2
+    assert abs(rows.mean() - 31.5) <= 1
+    assert abs(columns.mean() - 23.5) <= 1
+    assert not canvas.pixels[:16, :64].any(), "mid grey around it"
+    whole = stages.plan(replace(request, mask=None, task="subject"), recipe, pictures, config)
+    assert whole.crops == (None,), "without a mask a reference stands beside the picture, whole"
+
+
 def test_latents_are_scaled_both_ways(tiny_model: Path) -> None:
     autoencoder = Parts(tiny_model, CONFIG).autoencoder(lambda: None)
     pixels = np.random.default_rng(0).uniform(-1, 1, (32, 48, 3)).astype(np.float32)

@@ -91,7 +91,7 @@ def export(checkpoint: Path, autoencoder: Path, tokenizers: Path, pictures: Path
             "t5_length": T5_LENGTH, "clip_length": CLIP_LENGTH, "added_tokens": list(ADDED_TOKENS), "clean": True,
         },
         "sampling": {"steps": steps, "guidance": 1.0, "shift": {"tokens": [256, 4096], "mu": [0.5, 1.15]}},
-        "size": {"native": 128, "max_tokens": 160, "multiple": 16},
+        "size": {"native": 128, "max_tokens": 192, "multiple": 16, "references_in_place": True},
         "preview": {"matrix": matrix, "bias": bias},
         "quantization": None,
     }  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlx_model.training.canvases import Canvases, canvases
+from mlx_model.training.canvases import Canvases, canvases, reference_columns
 from mlx_model.training.scenes import TASKS, Scene, draw_scene
 
 from .encode import Encoder, patchify, unpatchify, unshuffle
@@ -70,7 +70,7 @@ class Sampler:
         levels = schedule(steps, x.shape[1])
         with autocast():
             for now, following in itertools.pairwise(levels):
-                velocity = self.model(torch.cat([x, edit, modify, mask], -1), t5, clip, now.expand(len(x)), rope)
+                velocity, _ = self.model(torch.cat([x, edit, modify, mask], -1), t5, clip, now.expand(len(x)), rope)
                 x = x + (following - now) * velocity.float()
             latent = unpatchify(x, height // 16, width // 16) / self.encoder.scale + self.encoder.shift
             pixels = self.encoder.model.decode(latent).float().clamp(-1, 1)
@@ -131,7 +131,7 @@ def main() -> None:
         groups: dict[int, list[Scene]] = {}
         for seed in range(a.scenes):
             scene = draw_scene(task, seed, split="look")
-            groups.setdefault(sum(r.shape[1] for r in scene.references), []).append(scene)
+            groups.setdefault(sum(c.shape[1] for c in reference_columns(scene)), []).append(scene)
         drawn = [one for group in groups.values() for one in sampler(group, a.steps)]
         numbers = np.array([figures(one) for one in drawn])
         success = float(((numbers[:, 0] <= 14) & (numbers[:, 1] >= 0.6) & (numbers[:, 2] <= 5)).mean())

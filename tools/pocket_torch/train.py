@@ -19,7 +19,9 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional
 
+from mlx_model.training.canvases import MASKED, OBJECT
 from mlx_model.training.scenes import TASKS
 
 from .encode import REFERENCE_TASKS
@@ -32,13 +34,35 @@ SAMPLE_WEIGHT = {
     "generate": 0.2,
     "repaint": 0.8,
     "instruct": 4.5,
-    "control": 0.9,
+    "control": 1.0,
     "remove": 0.3,
-    "reference": 3.0,
+    "reference": 4.0,
     "subject": 0.6,
-    "portrait": 1.0,
+    "portrait": 1.4,
 }
-SIGMA_MEAN, SIGMA_STD, SIGMA_HIGH = 0.2, 1.1, 0.35
+BACKGROUND_WEIGHT = 3.0
+"""New backgrounds are the rarest of the instructions: each is drawn as often as three other scenes."""
+SIGMA_MEAN, SIGMA_STD, SIGMA_HIGH = 0.2, 1.1, 0.4
+WHERE_WEIGHT, WHERE_SIGMA = 0.2, 0.8
+"""Of the loss of `Where`, which counts at higher noise levels only: at lower ones the noisy picture tells."""
+
+
+class Where(nn.Module):
+    """Tells of each latent of a token (n, tokens, 4 logits) whether it has to appear or change; only for training.
+
+    Asked of the transformer's own tokens half-way, it teaches early which of several objects is meant.
+    """
+
+    def __init__(self, wide: int):
+        super().__init__()
+        self.out = nn.Linear(wide, 4)
+
+    def forward(self, early: Tensor, weight: Tensor, sigma: Tensor) -> Tensor:
+        """Loss per scene from the tokens and the weights of the loss, in sixteenths (n, tokens, 4)."""
+        logits = self.out(functional.layer_norm(early.float(), (early.shape[-1],)))
+        wanted = (weight > 16 * (OBJECT + MASKED) / 2).float()
+        error = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        return error.mean((1, 2)) * (sigma > WHERE_SIGMA)
 
 
 class Model(nn.Module):
@@ -49,8 +73,11 @@ class Model(nn.Module):
         self.transformer = Transformer(shape)
         start_weights(self.transformer)
         self.text = TextEncoders(t5_words, clip_words)
+        self.where = Where(shape.hidden_size)
 
-    def forward(self, tokens: Tensor, t5: Tensor, clip: Tensor, sigma: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, tokens: Tensor, t5: Tensor, clip: Tensor, sigma: Tensor, rope: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         context, pooled = self.text(t5, clip)
         return self.transformer(tokens, context, pooled, sigma, rope)
 
@@ -83,6 +110,8 @@ class Latents:
         for entry in self.data.values():
             counts += torch.bincount(entry["task"].long(), minlength=len(TASKS))
         self.chance = {key: chance / counts[self.data[key]["task"].long()] for key, chance in self.chance.items()}
+        everywhere = {key: (entry["weight"] == 16 * OBJECT).all(2).all(1) for key, entry in self.data.items()}
+        self.chance = {k: chance * (1 + (BACKGROUND_WEIGHT - 1) * everywhere[k]) for k, chance in self.chance.items()}
         self.cumulative = {key: chance.cumsum(0) for key, chance in self.chance.items()}
 
     def __len__(self) -> int:
@@ -250,7 +279,7 @@ def train(latents_folder: Path, model_folder: Path, out: Path, args: argparse.Na
     averages = [average[n] for n, _ in model.named_parameters()]
     kinds = torch.Generator().manual_seed(args.seed + step)
     start, kept, fresh = time.time(), before, before
-    sums, counts, norms = torch.zeros(len(TASKS)), torch.zeros(len(TASKS)), 0.0
+    totals, norms = torch.zeros(4, len(TASKS)), 0.0  # losses, scenes, losses of Where, scenes that have one
     with own.with_suffix(".jsonl").open("a") as log:
         while (elapsed := together.agreed(before + time.time() - start)) < args.minutes * 60:
             if elapsed - kept > 240:
@@ -280,11 +309,12 @@ def train(latents_folder: Path, model_folder: Path, out: Path, args: argparse.Na
             if key not in ropes:
                 ropes[key] = rope_tables(shape, batch["t5"].shape[1], *key)
             with autocast():
-                velocity = model(tokens, batch["t5"].long(), batch["clip"].long(), sigma, ropes[key])
+                velocity, early = model(tokens, batch["t5"].long(), batch["clip"].long(), sigma, ropes[key])
             weight = batch["weight"].float().div(16).repeat(1, 1, 16)
             error = (velocity.float() - (noise - target)).square() * weight
             each = error.mean((1, 2)) / weight.mean((1, 2))
-            loss = each.mean()
+            where = model.where(early, batch["weight"], sigma)
+            loss = each.mean() + WHERE_WEIGHT * where.mean()
             loss.backward()
             together.average_gradients()
             norm = torch.nn.utils.clip_grad_norm_(params, 1.0)
@@ -294,17 +324,20 @@ def train(latents_folder: Path, model_folder: Path, out: Path, args: argparse.Na
             together.share_weights()
             with torch.no_grad():
                 torch._foreach_lerp_(averages, params, 1 - min(0.999, (1 + step) / (20 + step)))
-            sums.index_add_(0, batch["task"].long(), each.detach())
-            counts.index_add_(0, batch["task"].long(), torch.ones(len(each)))
+            told = torch.stack([each.detach(), torch.ones(len(each)), where.detach(), (sigma > WHERE_SIGMA).float()])
+            totals.index_add_(1, batch["task"].long(), told)
             norms += float(norm)
             step += 1
             if step % 50 == 0:
-                losses = {t: round(float(s / c), 4) for t, s, c in zip(TASKS, sums, counts, strict=True) if c}
+                losses, wheres = (
+                    {t: round(float(s / c), 4) for t, s, c in zip(TASKS, *totals[row : row + 2], strict=True) if c}
+                    for row in (0, 2)
+                )
                 record = {"step": step, "seconds": round(before + time.time() - start, 1), "lr": round(scale, 4)}
-                record |= {"loss": losses, "norm": round(norms / 50, 3), "scenes": len(data)}
+                record |= {"loss": losses, "where": wheres, "norm": round(norms / 50, 3), "scenes": len(data)}
                 log.write(json.dumps(record) + "\n")
                 log.flush()
-                sums, counts, norms = torch.zeros(len(TASKS)), torch.zeros(len(TASKS)), 0.0
+                totals, norms = totals.zero_(), 0.0
     save()
 
 

@@ -184,7 +184,10 @@ def rope_tables(shape: Shape, text: int, rows: int, columns: int) -> tuple[Tenso
 
 
 class Transformer(nn.Module):
-    """Velocity (n, tokens, out_channels) from tokens (n, tokens, in_channels), text, pooled text and sigma."""
+    """Velocity (n, tokens, out_channels) from tokens (n, tokens, in_channels), text, pooled text and sigma.
+
+    With it come the image's tokens (n, tokens, hidden_size) as they are after a third of the single blocks.
+    """
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -208,7 +211,7 @@ class Transformer(nn.Module):
         sigma: Tensor,
         rope: tuple[Tensor, Tensor],
         guidance: Tensor | None = None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         vec = self.time_in(time_embedding(sigma)) + self.vector_in(pooled)
         if guidance is not None:
             vec = vec + self.guidance_in(time_embedding(guidance))
@@ -216,9 +219,12 @@ class Transformer(nn.Module):
         for block in self.double_blocks:
             img, txt = block(img, txt, vec, rope)
         x = torch.cat([txt, img], 1)
-        for block in self.single_blocks:
+        early = x
+        for index, block in enumerate(self.single_blocks):
             x = block(x, vec, rope)
-        return self.final_layer(x[:, txt.shape[1] :], vec)
+            if index < len(self.single_blocks) // 3:
+                early = x
+        return self.final_layer(x[:, txt.shape[1] :], vec), early[:, txt.shape[1] :]
 
 
 def start_weights(model: Transformer) -> None:

@@ -300,10 +300,10 @@ def _patterned(rng: np.random.Generator, shape: str, clear: list[str]) -> Thing:
 
 
 def _swatch(draw: Draw, thing: Thing) -> Picture:
-    """Paint the thing's pattern over a whole reference picture, as it lies over the thing's bounding square."""
+    """Paint the thing's pattern over a whole reference picture: what a thing that fills as much of it would show."""
     side = _sixteens(float(draw.rng.choice((0.5, 0.625, 0.75))) * min(draw.height, draw.width))
-    line = ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1).astype(np.float32)
-    return pixels(surface(thing, line[None, :], line[:, None], side / 2, shading=0.0))
+    line = (((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1) / FILL).astype(np.float32)
+    return pixels(surface(thing, line[None, :], line[:, None], FILL * side / 2, shading=0.0))
 
 
 def _other_things(draw: Draw, thing: Thing, clear: list[str], pattern: bool) -> list[Thing]:

@@ -102,7 +102,7 @@ def test_unaligned_sizes_are_near_the_golden_case() -> None:
     region, canvas = _walk("unaligned_sizes")
     assert region.content == (250, 170)
     assert region.worked == (256, 176)
-    assert region.references == ((70, 176),)
+    assert region.references == ((10, 0, 70, 176),)
     assert region.columns == (80,)
     known = _read("processor_unaligned_sizes.out.edit_image.png").astype(np.float32)
     plane = _plane(canvas.pixels)
@@ -141,7 +141,7 @@ def test_outside_a_cutout_a_reference_is_exactly_zero(keep_pixels: bool) -> None
     region = plan_region((128, 128), None, [(120, 200)], SizeConfig(16, 4096, 16), keep_pixels=keep_pixels)
     canvas = build_canvas(region, _random(128, 128), None, [(rgb, cutout)], 1.0)
     column = canvas.pixels[:, : canvas.reference_width]
-    width, height = region.references[0]
+    _, _, width, height = region.references[0]
     inside = np.zeros(column.shape[:2], np.bool_)
     top, left = (128 - height) // 2, column.shape[1] - width
     scale = height / 200
@@ -157,7 +157,7 @@ def test_a_long_reference_shows_its_middle() -> None:
     rgb[:, 60:140] = 255
     region = plan_region((64, 64), None, [(200, 20)], SizeConfig(16, 4096, 16), keep_pixels=True)
     canvas = build_canvas(region, _random(64, 64), None, [(rgb, None)], 1.0)
-    assert region.references == ((80, 20),)
+    assert region.references == ((0, 22, 80, 20),)
     assert canvas.reference_width == 80
     assert (canvas.pixels[22:42, :80] == 1).all()
     assert (canvas.pixels[:22, :80] == 0).all()

@@ -404,18 +404,23 @@ def test_a_new_picture_has_the_size_that_was_asked_for() -> None:
     assert picture.profile is None
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["masked", "whole image"])
-def test_24_megapixels_of_16_bits_take_seconds(whole: bool) -> None:
-    pixels = np.empty((4000, 6000, 4), np.uint16)
-    pixels[:] = np.arange(6000, dtype=np.uint16)[None, :, None] * 10
+@pytest.mark.parametrize(
+    ("size", "whole", "most"),
+    [((6000, 4000), False, 6.0), ((3000, 2000), True, 7.5)],
+    ids=["24 masked", "6 of the whole image"],
+)
+def test_megapixels_of_16_bits_take_seconds(size: tuple[int, int], whole: bool, most: float) -> None:
+    width, height = size
+    pixels = np.empty((height, width, 4), np.uint16)
+    pixels[:] = np.arange(width, dtype=np.uint16)[None, :, None] * 10
     pixels[..., 3] = 65535
-    picture, mask = Picture(pixels, display_p3()), np.zeros((4000, 6000), np.bool_)
+    picture, mask = Picture(pixels, display_p3()), np.zeros((height, width), np.bool_)
     mask[1500:1900, 2500:2800] = not whole
     start = time.process_time()
     region = plan_region(picture.size, bounding_box(mask), [], FULL, keep_pixels=True)
     seen = see(picture, region)
     full, _ = paste_back(picture, region, seen, mask, grow=4, fade=4)
     seconds = time.process_time() - start
-    assert seconds < (30 if whole else 6), f"{seconds:.1f} s of processor time"
+    assert seconds < most, f"{seconds:.1f} s of processor time"
     assert np.array_equal(full.pixels[:100, :100], pixels[:100, :100]) != whole
     assert region.canvas_size[0] * region.canvas_size[1] <= 1024**2

@@ -21,6 +21,7 @@ from mlx_model.weights.config import SizeConfig
 
 FULL = SizeConfig(native=1024, max_tokens=4096, multiple=16)
 POCKET = SizeConfig(native=128, max_tokens=256, multiple=16)
+IN_PLACE = SizeConfig(native=128, max_tokens=192, multiple=16, references_in_place=True)
 
 sides = st.one_of(st.integers(1, 40), st.integers(41, 1200), st.integers(1201, 12000))
 sizes = st.tuples(sides, sides)
@@ -57,9 +58,11 @@ def _check_sizes(region: Region, picture: tuple[int, int], config: SizeConfig) -
     # Each side is rounded to whole pixels; one more pixel of the box may be squeezed in to fill the worked size.
     assert abs(across - down) <= max(1.0, across, down) * (1 / region.box[2] + 1 / region.box[3])
     assert max(region.box[2:]) <= LONGEST_ASPECT * min(region.box[2:])
-    for column, (wide, high) in zip(region.columns, region.references, strict=True):
-        assert wide <= column < wide + 16
-        assert 1 <= high <= region.worked[1]
+    for column, (left, top, wide, high) in zip(region.columns, region.references, strict=True):
+        assert min(left, top) >= 0
+        assert min(wide, high) >= 1
+        assert left + wide <= column
+        assert top + high <= region.worked[1]
 
 
 @settings(max_examples=150, deadline=None)
@@ -125,7 +128,10 @@ def test_references_keep_their_shape_and_never_grow_when_they_keep_their_pixels(
     picture: tuple[int, int], references: list[tuple[int, int]], config: SizeConfig, keep: bool
 ) -> None:
     region = plan_region(picture, None, references, config, keep_pixels=keep)
-    for (own_width, own_height), (width, height) in zip(references, region.references, strict=True):
+    for (own_width, own_height), column, box in zip(references, region.columns, region.references, strict=True):
+        left, top, width, height = box
+        assert column == left + width < width + 16, "at the column's right edge"
+        assert top == (region.worked[1] - height) // 2, "at mid-height"
         own_width, own_height = min(own_width, 4 * own_height), min(own_height, 4 * own_width)
         assert abs(width - own_width * height / own_height) <= 1.01
         if keep:
@@ -133,6 +139,37 @@ def test_references_keep_their_shape_and_never_grow_when_they_keep_their_pixels(
             assert height <= own_height
         else:
             assert height == region.worked[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), sizes, st.lists(sizes, min_size=1, max_size=3))
+def test_references_in_place_fill_the_masks_box_as_far_as_their_shape_allows(
+    data: st.DataObject, picture: tuple[int, int], references: list[tuple[int, int]]
+) -> None:
+    extent = data.draw(extents(picture))
+    region = plan_region(picture, extent, references, IN_PLACE, keep_pixels=True)
+    _check_sizes(region, picture, IN_PLACE)
+    assert region.columns == (region.worked[0],) * len(references)
+    scale = [content / side for content, side in zip(region.content, region.box[2:], strict=True)]
+    start = [max(extent[axis] - region.box[axis], 0) * scale[axis] for axis in (0, 1)]
+    end = [min(extent[axis] + extent[axis + 2] - region.box[axis], region.box[axis + 2]) for axis in (0, 1)]
+    for (own_width, own_height), (left, top, width, height) in zip(references, region.references, strict=True):
+        for axis, (first, length) in enumerate(((left, width), (top, height))):
+            assert first >= math.floor(start[axis] + 1e-6)
+            assert first + length <= math.ceil(max(end[axis] * scale[axis], start[axis] + 1) - 1e-6)
+        own_width, own_height = min(own_width, 4 * own_height), min(own_height, 4 * own_width)
+        assert abs(width / own_width - height / own_height) <= max(1 / own_width, 1 / own_height), "not stretched"
+        fills = [
+            length >= math.floor((end[axis] * scale[axis]) - start[axis])
+            for axis, length in enumerate((width, height))
+        ]
+        assert any(fills), "as large as the mask's box on one side"
+
+
+def test_without_a_mask_references_are_not_put_in_place() -> None:
+    plain = SizeConfig(native=128, max_tokens=192, multiple=16)
+    wanted = plan_region((128, 128), None, [(64, 80)], plain, keep_pixels=True)
+    assert plan_region((128, 128), None, [(64, 80)], IN_PLACE, keep_pixels=True) == wanted
 
 
 @settings(max_examples=150, deadline=None)

@@ -5,7 +5,7 @@ import pytest
 
 from mlx_model.conditioning.canvas import build_canvas, edit_pixels, modify_pixels
 from mlx_model.conditioning.preprocess import apply_control
-from mlx_model.conditioning.region import plan_region
+from mlx_model.conditioning.region import bounding_box, plan_region
 from mlx_model.training.canvases import KEPT, OBJECT, REFERENCE, canvases
 from mlx_model.training.pocket import pocket_config
 from mlx_model.training.scenes import TASKS, draw_scene
@@ -19,9 +19,9 @@ def test_training_and_editing_see_the_same_canvas(task: str) -> None:
         scene = draw_scene(task, seed)
         drawn = canvases(scene)
         sizes = [(r.shape[1], r.shape[0]) for r in scene.references]
-        whole = (0, 0, 128, 128)
-        box = None if scene.image is None else whole
-        region = plan_region((128, 128), box, sizes, SIZE, keep_pixels=True, region=box)
+        extent = None if scene.mask.all() else bounding_box(scene.mask)
+        whole = None if scene.image is None else (0, 0, 128, 128)
+        region = plan_region((128, 128), extent, sizes, SIZE, keep_pixels=True, region=whole)
         image = scene.image
         if image is not None and scene.control is not None:
             image = apply_control(scene.control, image, scene.mask)

@@ -1,5 +1,6 @@
 """The commands of ``ace models``, called as functions: what they do and what they say."""
 
+import json
 import os
 import subprocess
 import sys
@@ -207,17 +208,27 @@ def test_listing_loads_no_mlx_and_no_hub_client(environment: dict[str, str]) -> 
     assert ran.stdout.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("address", ["http://[", "hub.example", "ftp://hub.example", "https://hub.example:port"])
-@pytest.mark.parametrize("command", [("install", NAME, "--yes"), ("where",), ("verify", NAME)])
-def test_an_address_of_the_hub_that_is_none_gets_one_sentence(address: str, command: tuple[str, ...]) -> None:
-    # In a process of its own: the hub's client reads the address while it is imported.
+COMMANDS = (("install", NAME, "--yes"), ("where",), ("verify", NAME))
+ONE_AFTER_ANOTHER = """
+import json, sys
+from mlx_model.cli.main import run
+print(*(run(["models", *command]) for command in json.loads(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "first"),
+    [("http://[", 0), ("hub.example", 0), ("ftp://hub.example", 1), ("https://hub.example:port", 2)],
+)
+def test_an_address_of_the_hub_that_is_none_gets_one_sentence(address: str, first: int) -> None:
+    # In a process of its own: the hub's client reads the address while it is imported, by the first command.
+    asked = json.dumps([*COMMANDS[first:], *COMMANDS[:first]])
+    program = [sys.executable, "-c", ONE_AFTER_ANOTHER, asked]
     environment = {**os.environ, "HF_ENDPOINT": address}
-    program = [sys.executable, "-c", "import sys; from mlx_model.cli.main import run; sys.exit(run(sys.argv[1:]))"]
-    asked = [*program, "models", *command]
-    ran = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 2
+    ran = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == "2 2 2\n"
     sentence = f"ace: HF_ENDPOINT is not the address of a hub: {address}; correct it, or unset it"
-    assert ran.stderr.split() == sentence.split()
+    assert ran.stderr.split() == sentence.split() * 3
 
 
 def test_file_names_with_brackets_are_shown_as_they_are() -> None:

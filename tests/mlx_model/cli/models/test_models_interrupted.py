@@ -78,10 +78,10 @@ def test_words_on_standard_input_pause_resume_and_cancel(environment: dict[str, 
         process.stdin.write(b"pause\n")
         process.stdin.flush()
         wait_for(process.stdout, lambda event: event.get("paused") is True)
-        time.sleep(1.0)  # what was under way comes to its end
+        time.sleep(0.5)  # what was under way comes to its end
         server.settle()
         before = server.sent()
-        time.sleep(1.0)
+        time.sleep(0.5)
         assert server.sent() == before, "bytes come while it rests"
         process.stdin.write(b"resume\n")
         process.stdin.flush()
