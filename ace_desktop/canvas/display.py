@@ -19,7 +19,7 @@ from ..document.state import State
 from .colours import converted, to_window
 from .compositor import LEVELS, LIMIT_BYTES, Pyramid, covering, level_for
 from .overlays import Look, paint_below, paint_grid, tint_table, traced
-from .render import render
+from .renderer import Renderer
 from .transform import ViewTransform
 
 
@@ -42,7 +42,10 @@ class Display:
         self._blank = QRegion()  # what of that shows nothing of use, and has to be drawn however little is rendered
         self._pace = 0.0  # seconds that drawing a pixel took last
         colours = to_window(state.profile)
-        self.picture = Pyramid(state.frame, 4, lambda rect: converted(render(self._state.layers, rect), colours))
+        self._renderer = Renderer()
+        self.picture = Pyramid(
+            state.frame, 4, lambda rect: converted(self._renderer.render(self._state.layers, rect), colours)
+        )
         share = LIMIT_BYTES // 8
         self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), share)
         self.selection = Pyramid(state.frame, 1, lambda rect: _grey(self._state.selection, rect), share)
@@ -58,10 +61,15 @@ class Display:
         return not self._stale.isEmpty()
 
     @property
+    def stale_rect(self) -> QRect:
+        """Where that is, in view coordinates."""
+        return self._view_around(self._stale.boundingRect())
+
+    @property
     def nbytes(self) -> int:
         """The bytes that it holds."""
         shown = self._shown.width() * self._shown.height() * 4
-        return self.picture.nbytes + self.edit_mask.nbytes + self.selection.nbytes + shown
+        return self.picture.nbytes + self.edit_mask.nbytes + self.selection.nbytes + self._renderer.nbytes + shown
 
     @property
     def transform(self) -> ViewTransform:
@@ -208,11 +216,15 @@ class Display:
         level = self._level
         seen = self._level_rect(self.picture, view, level)
         if seen:
-            self._draw_image(painter, self.picture.read(level, seen), level, seen)
+            pixels = self.picture.read(level, seen)
             tinted = seen & self._tinted(level)
-            if tinted:
+            if tinted:  # before it is scaled, which takes the most time
                 colours = np.take(self._table, self.edit_mask.read(level, tinted)[..., 0])
-                self._draw_image(painter, colours, level, tinted)
+                image = _image(pixels)
+                over = QPainter(image)
+                over.drawImage(tinted.x - seen.x, tinted.y - seen.y, _image(colours))
+                over.end()
+            self._draw_image(painter, pixels, level, seen)
             paint_grid(painter, transform, transform.document_rect(view) & self._state.frame)
         painter.restore()
 
@@ -228,7 +240,7 @@ class Display:
     def _draw_image(self, painter: QPainter, pixels: NDArray[Any], level: int, rect: Rect) -> None:
         """Draw premultiplied pixels, four bytes each, in the place of a rectangle of a level."""
         transform = self._transform
-        image = QImage(pixels.data, rect.width, rect.height, QImage.Format.Format_ARGB32_Premultiplied)
+        image = _image(pixels)
         painter.save()
         enlarged = transform.zoom * (1 << level)
         smooth = transform.zoom < 2 and (abs(enlarged - 1) > 1e-6 or transform.rotation != 0)
@@ -269,6 +281,12 @@ def _grey(plane: Plane | None, rect: Rect) -> NDArray[np.uint8]:
     if plane is None:
         return np.zeros((rect.height, rect.width, 1), np.uint8)
     return plane.read(rect).astype(np.uint8, copy=False)
+
+
+def _image(pixels: NDArray[Any]) -> QImage:
+    """Wrap premultiplied pixels of four bytes."""
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, QImage.Format.Format_ARGB32_Premultiplied)
 
 
 def _document_rect(rect: Rect, level: int) -> Rect:
