@@ -22,6 +22,9 @@ from .overlays import Look, paint_below, paint_grid, tint_table, traced
 from .renderer import Renderer
 from .transform import ViewTransform
 
+_OPENING = 4
+"""How much longer a frame may take until all of a document was shown once: fewer of them take less in all."""
+
 
 class Display:
     """The document as it is shown through a transform, without selection, tools and pointer.
@@ -41,6 +44,7 @@ class Display:
         self._stale = QRegion()  # in device pixels, as the next two
         self._blank = QRegion()  # what of that shows nothing of use, and has to be drawn however little is rendered
         self._pace = 0.0  # seconds that drawing a pixel took last
+        self._opening = True  # nothing is there yet that a hand could wait for
         colours = to_window(state.profile)
         self._renderer = Renderer()
         self.picture = Pyramid(
@@ -142,6 +146,7 @@ class Display:
         if stale.isEmpty() or self._look is None:
             return
         began = time.perf_counter()
+        budget *= _OPENING if self._opening else 1
         for rect in _few(stale):
             self._refresh(rect, began + budget - self._pace * _area(blank))
         began = time.perf_counter()
@@ -150,6 +155,7 @@ class Display:
         for rect in drawn:
             self._draw(painter, rect, self._look)
         painter.end()
+        self._opening = self._opening and self.stale
         area = sum(rect.width() * rect.height() for rect in drawn)
         if 2 * area > self._shown.width() * self._shown.height():
             self._pace = (time.perf_counter() - began) / area

@@ -59,10 +59,7 @@ class Rect:
 
     def __or__(self, other: Rect) -> Rect:
         """Give the smallest rectangle around both."""
-        if not self or not other:
-            return self or other
-        left, top = min(self.x, other.x), min(self.y, other.y)
-        return Rect.of_edges(left, top, max(self.right, other.right), max(self.bottom, other.bottom))
+        return around((self, other))
 
     def __contains__(self, other: Rect) -> bool:
         return self & other == other
@@ -83,7 +80,21 @@ EMPTY = Rect(0, 0, 0, 0)
 
 def around(rects: Iterable[Rect]) -> Rect:
     """Give the smallest rectangle around all; empty for none."""
-    whole = EMPTY
+    left = top = right = bottom = 0
+    found = False
     for rect in rects:
-        whole |= rect
-    return whole
+        if not rect.width:
+            continue
+        if not found:
+            left, top, right, bottom = rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
+            found = True
+            continue
+        if rect.x < left:
+            left = rect.x
+        if rect.y < top:
+            top = rect.y
+        if rect.x + rect.width > right:
+            right = rect.x + rect.width
+        if rect.y + rect.height > bottom:
+            bottom = rect.y + rect.height
+    return Rect(left, top, right - left, bottom - top)

@@ -23,10 +23,12 @@ def painted(pixels: Pixels, cover: Cover, colour: Rgb, *, lock_alpha: bool = Fal
     *planes, alpha = cv2.split(pixels)
     share = cover
     if not lock_alpha and alpha.min() < full:
-        below = np.multiply(alpha, np.float32(1 / full))
-        after = cover + below * (1 - cover)
-        share = cover / np.maximum(after, np.float32(1e-20))
-        alpha = _rounded(after * np.float32(full), pixels.dtype)
+        after, rest = np.multiply(alpha, np.float32(1 / full)), 1 - cover
+        after *= rest  # in place: what is not made anew is still in the processor's cache
+        after += cover
+        share = np.divide(cover, np.maximum(after, np.float32(1e-20), out=rest), out=rest)
+        after *= np.float32(full)
+        alpha = _rounded(after, pixels.dtype)
     elif lock_alpha:
         share = cover * (alpha > 0)
     mixed = [_towards(plane, share, value * full / 255) for plane, value in zip(planes, colour, strict=True)]
