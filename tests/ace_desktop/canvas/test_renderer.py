@@ -53,11 +53,11 @@ def test_a_stroke_renders_only_the_layer_that_it_is_on_and_keeps_no_older_one() 
     old: list[weakref.ref[Layer]] = []
     for x in range(0, 200, 20):
         stroke.to(x, 50)
-        shown = stroke.state()
-        assert np.array_equal(renderer.render(shown.layers, state.frame), render(shown.layers, state.frame))
-        old.append(weakref.ref(shown.layers[2]))
+        now = stroke.state().layers
+        assert np.array_equal(renderer.render(now, state.frame), render(now, state.frame))
+        old.append(weakref.ref(now[2]))
+        del now
     assert renderer.nbytes == 3 * TILE * TILE * 4  # the two below are one
-    del shown
     gc.collect()
     assert [layer() is None for layer in old[:-1]] == [True] * 9
 
