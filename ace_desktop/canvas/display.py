@@ -19,8 +19,11 @@ from ..document.state import State
 from .colours import converted, to_window
 from .compositor import LEVELS, LIMIT_BYTES, Pyramid, covering, level_for
 from .overlays import Look, paint_below, paint_grid, tint_table, traced
-from .render import render
+from .renderer import Renderer
 from .transform import ViewTransform
+
+_OPENING = 4
+"""How much longer a frame may take until all of a document was shown once: fewer of them take less in all."""
 
 
 class Display:
@@ -41,8 +44,12 @@ class Display:
         self._stale = QRegion()  # in device pixels, as the next two
         self._blank = QRegion()  # what of that shows nothing of use, and has to be drawn however little is rendered
         self._pace = 0.0  # seconds that drawing a pixel took last
+        self._opening = True  # nothing is there yet that a hand could wait for
         colours = to_window(state.profile)
-        self.picture = Pyramid(state.frame, 4, lambda rect: converted(render(self._state.layers, rect), colours))
+        self._renderer = Renderer()
+        self.picture = Pyramid(
+            state.frame, 4, lambda rect: converted(self._renderer.render(self._state.layers, rect), colours)
+        )
         share = LIMIT_BYTES // 8
         self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), share)
         self.selection = Pyramid(state.frame, 1, lambda rect: _grey(self._state.selection, rect), share)
@@ -58,10 +65,15 @@ class Display:
         return not self._stale.isEmpty()
 
     @property
+    def stale_rect(self) -> QRect:
+        """Where that is, in view coordinates."""
+        return self._view_around(self._stale.boundingRect())
+
+    @property
     def nbytes(self) -> int:
         """The bytes that it holds."""
         shown = self._shown.width() * self._shown.height() * 4
-        return self.picture.nbytes + self.edit_mask.nbytes + self.selection.nbytes + shown
+        return self.picture.nbytes + self.edit_mask.nbytes + self.selection.nbytes + self._renderer.nbytes + shown
 
     @property
     def transform(self) -> ViewTransform:
@@ -134,6 +146,7 @@ class Display:
         if stale.isEmpty() or self._look is None:
             return
         began = time.perf_counter()
+        budget *= _OPENING if self._opening else 1
         for rect in _few(stale):
             self._refresh(rect, began + budget - self._pace * _area(blank))
         began = time.perf_counter()
@@ -142,6 +155,7 @@ class Display:
         for rect in drawn:
             self._draw(painter, rect, self._look)
         painter.end()
+        self._opening = self._opening and self.stale
         area = sum(rect.width() * rect.height() for rect in drawn)
         if 2 * area > self._shown.width() * self._shown.height():
             self._pace = (time.perf_counter() - began) / area
@@ -208,11 +222,15 @@ class Display:
         level = self._level
         seen = self._level_rect(self.picture, view, level)
         if seen:
-            self._draw_image(painter, self.picture.read(level, seen), level, seen)
+            pixels = self.picture.read(level, seen)
             tinted = seen & self._tinted(level)
-            if tinted:
+            if tinted:  # before it is scaled, which takes the most time
                 colours = np.take(self._table, self.edit_mask.read(level, tinted)[..., 0])
-                self._draw_image(painter, colours, level, tinted)
+                image = _image(pixels)
+                over = QPainter(image)
+                over.drawImage(tinted.x - seen.x, tinted.y - seen.y, _image(colours))
+                over.end()
+            self._draw_image(painter, pixels, level, seen)
             paint_grid(painter, transform, transform.document_rect(view) & self._state.frame)
         painter.restore()
 
@@ -228,7 +246,7 @@ class Display:
     def _draw_image(self, painter: QPainter, pixels: NDArray[Any], level: int, rect: Rect) -> None:
         """Draw premultiplied pixels, four bytes each, in the place of a rectangle of a level."""
         transform = self._transform
-        image = QImage(pixels.data, rect.width, rect.height, QImage.Format.Format_ARGB32_Premultiplied)
+        image = _image(pixels)
         painter.save()
         enlarged = transform.zoom * (1 << level)
         smooth = transform.zoom < 2 and (abs(enlarged - 1) > 1e-6 or transform.rotation != 0)
@@ -269,6 +287,12 @@ def _grey(plane: Plane | None, rect: Rect) -> NDArray[np.uint8]:
     if plane is None:
         return np.zeros((rect.height, rect.width, 1), np.uint8)
     return plane.read(rect).astype(np.uint8, copy=False)
+
+
+def _image(pixels: NDArray[Any]) -> QImage:
+    """Wrap premultiplied pixels of four bytes."""
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, QImage.Format.Format_ARGB32_Premultiplied)
 
 
 def _document_rect(rect: Rect, level: int) -> Rect:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPalette, QPen, QPixmap, QPolygonF, QTransform
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPalette, QPen, QPixmap, QPolygonF, QRegion, QTransform
 
 from ..document.geometry import Rect
 from .transform import ViewTransform
@@ -54,9 +54,11 @@ def paint_nothing(painter: QPainter, rect: QRect, palette: QPalette, words: str)
 
 def paint_below(painter: QPainter, view: QRect, transform: ViewTransform, frame: Rect, look: Look) -> None:
     """Paint the surround, the frame's hairline and the checkerboard in a rectangle of the view."""
-    painter.fillRect(view, QColor(look.surround))
     outline = transform.matrix.map(QPolygonF(QRectF(frame.x, frame.y, frame.width, frame.height)))
     turned = transform.rotation % 90 != 0
+    covered = QRect() if turned else outline.boundingRect().toRect().adjusted(2, 2, -2, -2)
+    for rect in QRegion(view).subtracted(covered):  # pyright: ignore[reportGeneralTypeIssues] it can be walked over
+        painter.fillRect(rect, QColor(look.surround))
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, turned)
     board = QBrush(_checkerboard(look, transform.ratio))
@@ -77,6 +79,7 @@ def paint_below(painter: QPainter, view: QRect, transform: ViewTransform, frame:
     painter.restore()
 
 
+@lru_cache(maxsize=4)
 def _checkerboard(look: Look, ratio: float) -> QPixmap:
     side = max(1, round(CHECK * ratio))
     board = QPixmap(2 * side, 2 * side)
@@ -147,14 +150,25 @@ def _ant(ratio: float) -> int:
     return max(1, round(ANT * ratio))
 
 
-def paint_brush(painter: QPainter, middle: QPointF, radius: float, ratio: float) -> None:
-    """Paint the outline of a brush: seen on light and on dark. Radius in view pixels."""
+def paint_brush(painter: QPainter, middle: QPointF, radius: float, ratio: float, *, briefly: bool = False) -> None:
+    """Paint the outline of a brush: seen on light and on dark. Radius in view pixels.
+
+    `briefly`: it is another radius in the next frame, so that the thinnest lines do, which are drawn fast.
+    """
     reach = _reach(radius)
-    if reach > _LARGEST_KEPT:
+    if briefly:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, beyond in ((QColor(0, 0, 0, 130), 1), (QColor(255, 255, 255, 235), 0)):
+            painter.setPen(QPen(colour, 0))
+            painter.drawEllipse(middle, radius + beyond, radius + beyond)
+        painter.restore()
+    elif reach > _LARGEST_KEPT:
         _draw_brush(painter, middle, radius)
-        return
-    corner = QPointF(round((middle.x() - reach) * ratio) / ratio, round((middle.y() - reach) * ratio) / ratio)
-    painter.drawPixmap(corner, _brush_outline(round(radius * 4) / 4, ratio))
+    else:
+        corner = QPointF(round((middle.x() - reach) * ratio) / ratio, round((middle.y() - reach) * ratio) / ratio)
+        painter.drawPixmap(corner, _brush_outline(round(radius * 4) / 4, ratio))
 
 
 @lru_cache(maxsize=4)

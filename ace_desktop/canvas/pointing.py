@@ -230,7 +230,8 @@ class Pointing:
         if size is not None and self._at is not None and not self.grabbing:
             radius = max(size * self._view.transform.scale / 2, 0.5)
             self._outline = brush_rect(self._at, radius)
-            paint_brush(painter, self._at, radius, self._view.devicePixelRatioF())
+            view = self._view
+            paint_brush(painter, self._at, radius, view.devicePixelRatioF(), briefly=view.zooming)
 
     def choose_cursor(self) -> None:
         """Give the pointer the shape of what it would do, or does."""

@@ -89,7 +89,7 @@ class CanvasView(QWidget):
         self._ants = MarchingAnts(self._edge, self)
         self._ants.stepped.connect(self.update)
         self._later = QTimer(self, interval=0, singleShot=True)
-        self._later.timeout.connect(self.update)
+        self._later.timeout.connect(self._go_on)
         self._zooming = QTimer(self, interval=REST_MS, singleShot=True)
         self._zooming.timeout.connect(self.update)
         self.retranslate()
@@ -221,6 +221,11 @@ class CanvasView(QWidget):
         return self._transform.zoom
 
     @property
+    def zooming(self) -> bool:
+        """Whether a gesture is zooming, so that what is seen is gone at once and may be coarser."""
+        return self._zooming.isActive() and self.budget < float("inf")
+
+    @property
     def rotation(self) -> float:
         """Degrees clockwise, -180..180."""
         return self._transform.rotation
@@ -323,7 +328,7 @@ class CanvasView(QWidget):
         display.set_look(look_of(self.palette()))
         display.set_tint(self._mask_colour if self._overlay == "tint" and not self.above.shown else None)
         display.transform = self._transform
-        display.set_coarse(self._zooming.isActive() and self.budget < float("inf"))
+        display.set_coarse(self.zooming)
         display.mend(self.budget)
         display.paint(painter, event.rect())
         self.above.paint(painter, self._transform)
@@ -338,6 +343,11 @@ class CanvasView(QWidget):
         painter.end()
         if display.stale:
             self._later.start()
+
+    def _go_on(self) -> None:
+        """Paint what there was no time for, and only that."""
+        if self._display is not None:
+            self.update(self._display.stale_rect)
 
     def _edge(self, name: str) -> NDArray[np.uint8] | None:
         return None if self._display is None else self._display.edge(name, self._device_size())

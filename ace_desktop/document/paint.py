@@ -16,20 +16,32 @@ from .plane import Pixels
 Rgb: TypeAlias = tuple[int, int, int]  # 0..255
 Cover: TypeAlias = NDArray[np.floating[Any]]
 
+_LEAST = np.float32(1e-20)
+"""Changes no alpha but 0, which is not divided by: it is less than the last bit of any other."""
+
 
 def painted(pixels: Pixels, cover: Cover, colour: Rgb, *, lock_alpha: bool = False) -> Pixels:
     """Lay a colour over RGBA pixels of straight alpha; with `lock_alpha` their alpha stays."""
     full = 255 if pixels.dtype == np.uint8 else 65535
     *planes, alpha = cv2.split(pixels)
+    values = [value * full / 255 for value in colour]
     share = cover
-    if not lock_alpha and alpha.min() < full:
-        below = np.multiply(alpha, np.float32(1 / full))
-        after = cover + below * (1 - cover)
-        share = cover / np.maximum(after, np.float32(1e-20))
-        alpha = _rounded(after * np.float32(full), pixels.dtype)
-    elif lock_alpha:
+    if lock_alpha:
         share = cover * (alpha > 0)
-    mixed = [_towards(plane, share, value * full / 255) for plane, value in zip(planes, colour, strict=True)]
+    elif not alpha.any():  # nothing to mix with, as on a new layer
+        shown = cover > 0
+        planes = [
+            np.where(shown, plane.dtype.type(value), plane) for plane, value in zip(planes, values, strict=True)
+        ]
+        return np.asarray(cv2.merge([*planes, _rounded(cover * np.float32(full), pixels.dtype)]), pixels.dtype)
+    elif alpha.min() < full:
+        after, rest = np.multiply(alpha, np.float32(1 / full)), 1 - cover
+        after *= rest  # in place: what is not made anew is still in the processor's cache
+        after += cover
+        share = np.divide(cover, np.add(after, _LEAST, out=rest), out=rest)
+        after *= np.float32(full)
+        alpha = _rounded(after, pixels.dtype)
+    mixed = [_towards(plane, share, value) for plane, value in zip(planes, values, strict=True)]
     return np.asarray(cv2.merge([*mixed, alpha]), pixels.dtype)
 
 

@@ -45,6 +45,29 @@ class Brush:
     pressure_opacity: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class _Stamped:
+    """A dab as it was laid down: how it was drawn, weakened by `pressure`, and where its corner stands."""
+
+    stamp: NDArray[np.uint8]
+    pressure: float
+    left: int
+    top: int
+
+    def hides(self, other: _Stamped, part: Rect) -> bool:
+        """Tell whether in a rectangle another dab is nowhere stronger than this one, because this one is nearer.
+
+        By a good margin: nearly as near, rounding could let the other be stronger.
+        """
+        if self.stamp is not other.stamp or self.pressure != other.pressure:
+            return False
+        side = len(self.stamp)
+        dx, dy = other.left - self.left, other.top - self.top
+        x = (part.right if dx > 0 else part.x) - (self.left + other.left + side) / 2  # from the middle between both
+        y = (part.bottom if dy > 0 else part.y) - (self.top + other.top + side) / 2
+        return x * dx + y * dy < -side
+
+
 class Stroke:
     """A stroke that is being drawn on a state; the state itself is not touched. It respects the selection.
 
@@ -65,6 +88,7 @@ class Stroke:
         self._tiles: dict[Index, Pixels] = {}
         self._last: tuple[float, float, float] | None = None
         self._gap = 0.0  # what is left of the way to the next dab
+        self._stamped: _Stamped | None = None
         self._drawn: State | None = state
         self._dirty: list[Rect] = []
         _placed(0, 0, brush.size, brush.hardness)  # a large dab is drawn before the hand moves
@@ -133,6 +157,8 @@ class Stroke:
         brush = self._brush
         size = _rough(brush.size * pressure) if brush.pressure_size else brush.size
         stamp, left, top = _placed(x, y, max(size, 1.0), brush.hardness)
+        last, now = self._stamped, _Stamped(stamp, pressure if brush.pressure_opacity else 1.0, left, top)
+        self._stamped = now
         if brush.pressure_opacity:
             stamp = (stamp * np.float32(min(max(pressure, 0), 1)) + np.float32(0.5)).astype(np.uint8)
         whole = Rect(left, top, stamp.shape[1], stamp.shape[0])
@@ -141,6 +167,8 @@ class Stroke:
                 continue  # there is nothing to take away
             tile = tile_rect(index)
             part = tile & whole
+            if last is not None and last.hides(now, part):
+                continue
             new = stamp[part.y - top : part.bottom - top, part.x - left : part.right - left]
             if index not in self._cover:
                 if not new.any():

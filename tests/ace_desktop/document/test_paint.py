@@ -30,6 +30,16 @@ def test_painting_is_composing_a_layer_of_the_colour(seed: int, depth: int, colo
 
 
 @pytest.mark.parametrize("depth", [8, 16])
+def test_what_is_transparent_takes_the_colour_alone_as_it_does_beside_what_is_not(depth: int) -> None:
+    pixels, mask = noise(5, 60, 40, depth=depth), noise(6, 60, 40, 1)
+    pixels[:20, :, 3] = 0
+    cover = mask[..., 0] * np.float32(0.7 / 255)
+    together = painted(pixels, cover, (9, 200, 31))
+    assert np.array_equal(painted(pixels[:20], cover[:20], (9, 200, 31)), together[:20])
+    assert together[:20, :, 3].any()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
 def test_what_is_not_covered_keeps_every_bit(depth: int) -> None:
     pixels, nothing = noise(5, 300, 300, depth=depth), np.zeros((300, 300), np.float32)
     assert np.array_equal(painted(pixels, nothing, (1, 2, 3)), pixels)

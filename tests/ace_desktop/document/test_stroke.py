@@ -1,10 +1,12 @@
 """Strokes cover what the brush swept, stay inside the selection, and leave every other bit and state alone."""
 
+import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ace_desktop.document.compose import compose
@@ -101,6 +103,62 @@ def test_only_what_it_tells_changes_and_what_was_handed_out_stays(
         assert np.array_equal(read(state), pixels)
     assert np.array_equal(read(one_go.state()), read(stroke.state()))
     assert np.array_equal(read(before), read(document(depth=depth)))
+
+
+def worked_out_plainly(state: State, brush: Brush, points: list[tuple[float, float, float]]) -> np.ndarray:
+    """Lay every dab on the whole frame and mix every pixel of it once, by the formulas as they are written down."""
+    side, reach = SIZE, 1200
+    cover = np.zeros((side + 2 * reach, side + 2 * reach), np.uint8)
+    places = [points[0]]
+    for (x0, y0, p0), (x1, y1, p1) in pairwise(points):
+        way = math.hypot(x1 - x0, y1 - y0)
+        count = max(1, math.ceil(way / math.sqrt(brush.size)))
+        parts = [way * (n + 1) / count / way if way else 1.0 for n in range(count)]
+        places += [(x0 + (x1 - x0) * part, y0 + (y1 - y0) * part, p0 + (p1 - p0) * part) for part in parts]
+    for x, y, pressure in places:
+        x, y = round(x), round(y)  # as large brushes stand
+        left, top = math.floor(x - brush.size / 2 - 1), math.floor(y - brush.size / 2 - 1)
+        stamp = dab(brush.size, brush.hardness, x - left, y - top)
+        if brush.pressure_opacity:
+            stamp = (stamp * np.float32(pressure) + np.float32(0.5)).astype(np.uint8)
+        there = cover[top + reach : top + reach + len(stamp), left + reach : left + reach + len(stamp)]
+        there[:] = np.maximum(there, stamp)
+    share = cover[reach:-reach, reach:-reach] * np.float32(brush.opacity / 255)
+    pixels = read(state)
+    full = np.float32(np.iinfo(pixels.dtype).max)
+    out, half = pixels.copy(), np.float32(0.5)
+    if brush.erase:
+        alpha = (0 - pixels[..., 3].astype(np.float32)) * share + pixels[..., 3]
+        out[..., 3] = (alpha + half).astype(pixels.dtype)
+        return out
+    after = share + pixels[..., 3] * (1 / full) * (1 - share)
+    if pixels[..., 3].min() < full:
+        out[..., 3] = (after * full + half).astype(pixels.dtype)
+        share = share / np.maximum(after, np.float32(1e-20))
+    for channel, value in enumerate(brush.colour):
+        below = pixels[..., channel]
+        mixed = (np.float32(value * float(full) / 255) - below.astype(np.float32)) * share + below
+        out[..., channel] = (mixed + half).astype(pixels.dtype)
+    return out
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(places, min_size=1, max_size=4),
+    st.sampled_from((200.0, 310.0, 1000.0)),
+    st.sampled_from((0.0, 0.8, 1.0)),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from((8, 16)),
+)
+@example([(200.0, 200.0, 1.0), (230.0, 200.0, 1.0), (230.0, 260.0, 1.0)], 310.0, 0.8, False, False, 8)
+def test_a_large_stroke_is_bit_for_bit_what_every_dab_on_every_pixel_makes(
+    points: list[tuple[float, float, float]], size: float, hardness: float, erase: bool, pressure: bool, depth: int
+) -> None:
+    brush = Brush(size, hardness, 0.7, erase=erase, colour=(9, 200, 30), pressure_opacity=pressure)
+    state = document(depth=depth)
+    found = read(drawn(state, PIXELS, brush, *points))
+    assert np.array_equal(found, worked_out_plainly(state, brush, points))
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (-37, 300), (256, -256)])
