@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QMimeData, QObject
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
@@ -163,8 +163,8 @@ class Desktop(QObject):
             from .engine.engine import Engine
 
             kept = self.kept.value
-            limit = kept.memory_limit or None
-            self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+            self._engine = Engine(self.places.data / "jobs", parent=self)
+            self._engine.change(**_of_engine(kept))
             JobNews(self._engine, self.attention, self._to_front, self._engine)
         return self._engine
 
@@ -359,9 +359,8 @@ class Desktop(QObject):
             self.theme.use(now.theme)
         if now.language != before.language:
             self.language.use(now.language)
-        engine = (now.memory_limit, now.idle_minutes)
-        if self._engine is not None and engine != (before.memory_limit, before.idle_minutes):
-            self._engine.change(memory_limit=now.memory_limit or None, idle_minutes=now.idle_minutes)
+        if self._engine is not None and _of_engine(now) != _of_engine(before):
+            self._engine.change(**_of_engine(now))
         self.attention.wanted = now.notify
 
     def close(self) -> None:
@@ -374,6 +373,12 @@ class Desktop(QObject):
         self.background.close()
         self.kept.flush()
         self._dragged.cleanup()
+
+
+def _of_engine(kept: Settings) -> dict[str, Any]:
+    """Give what `Engine.change` takes."""
+    precision = None if kept.precision == "automatic" else kept.precision
+    return {"memory_limit": kept.memory_limit or None, "idle_minutes": kept.idle_minutes, "precision": precision}
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 IDLE = (
     (1, _("1 minute")), (10, _("10 minutes")), (60, _("1 hour")), (0, _("Always")),
+)  # fmt: skip
+PRECISIONS = (
+    ("automatic", _("What suits this machine")), ("bfloat16", _("Half (16 bits)")), ("float32", _("Full (32 bits)")),
 )  # fmt: skip
 LIMITS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 """Gibibytes that can be chosen, as far as the machine has them."""
@@ -62,6 +66,14 @@ class ModelPreferences(QWidget):
         self.limit = self._box(tr("Memory for a model"), limits, kept.memory_limit, "memory_limit")
         self._row(tr("Memory for a model"), self.limit)
         self._note(tr("Takes effect with the next edit."))
+        precisions = [(precision, tr(text)) for precision, text in PRECISIONS]
+        self.precision = self._box(tr("Precision"), precisions, kept.precision, "precision")
+        self._row(tr("Precision"), self.precision)
+        self._note(
+            tr("Takes effect with the next edit. Full precision takes more memory and time; pixels differ slightly.")
+            if sys.platform == "darwin"
+            else tr("Without a graphics processor for it, a model computes in full precision whatever is chosen.")
+        )
         idle = [(minutes, tr(text)) for minutes, text in IDLE]
         self.idle = self._box(tr("Keep it loaded"), idle, kept.idle_minutes, "idle_minutes")
         self._row(tr("Keep it loaded"), self.idle)

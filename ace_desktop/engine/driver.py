@@ -252,7 +252,8 @@ class Driver(threading.Thread):
                     running.stage = message.progress.stage
                 self._tell(taken(message, process.names))
             case Finished():
-                learnt = Learnt(process.machine or "", message.model, message.paces, message.silences)
+                measured = message.model, message.paces, message.silences, running.task.precision
+                learnt = Learnt(process.machine or "", *measured)
                 self._finish(HasEnded(message.job, learnt=learnt))
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))

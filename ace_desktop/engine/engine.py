@@ -76,7 +76,7 @@ class Engine(QObject):
         self._working = ""
         self._began = 0.0
         self._times = Times()
-        self._loaded: tuple[int | None, str] = (None, "")
+        self._loaded: tuple[int | None, str, Precision | None] = (None, "", None)
         self._closed = False
         self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
@@ -201,12 +201,12 @@ class Engine(QObject):
         `size` is the picture's (width, height), None for a new picture; `extent` the bounding box of the mask;
         `references` the sizes of the reference pictures.
         """
-        paces = self._times.paces.get(model.name, {})
+        paces = self._times.of(self._precision).get(model.name, {})
         try:
             work = work_of(request, model, size, extent, references)
         except RequestError:
             return None
-        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name)
+        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name, self._precision)
         return expected_seconds(stage_work(work, model, ["load"] if warm else []), paces)
 
     def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
@@ -277,9 +277,10 @@ class Engine(QObject):
         before = self.status(event.job)
         self._working = ""
         if event.learnt is not None:
-            self._loaded = self._driver.pid, event.learnt.model
+            learnt = event.learnt
+            self._loaded = self._driver.pid, learnt.model, learnt.precision
             self._times = times = self._times.learnt(
-                event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
+                learnt.machine, learnt.model, learnt.paces, learnt.silences, learnt.precision
             )
             self._on_disk(lambda _: write_times(self.folder / "times.json", times))
         if before is None or before.phase is not Phase.running:
@@ -288,7 +289,7 @@ class Engine(QObject):
             self._change(queue.moved_on(self._queue, event.job, Phase.cancelled, progress=None))
             self._keep(event.job)
         elif event.sentence:
-            self._loaded = (None, "")  # in what state the process is nobody knows
+            self._loaded = (None, "", None)  # in what state the process is nobody knows
             self._fail(event.job, model_said(event.said) or said(tr(event.sentence)), event.details)
         elif before.left:
             self._fail(event.job, before.sentence)
@@ -313,9 +314,8 @@ class Engine(QObject):
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
             limit, precision, times = self._memory_limit, self._precision, self._times
-            self._driver.work(
-                Task(status.job, status.left, limit, precision, times.paces, times.silences, checkpoint)
-            )
+            paces = times.of(precision)
+            self._driver.work(Task(status.job, status.left, limit, precision, paces, times.silences, checkpoint))
         self.jobs_changed.emit()
 
     # What is kept on the disk

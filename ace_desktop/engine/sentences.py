@@ -74,6 +74,8 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
     ("to save memory the model is loaded part by part, so every new instruction takes longer",
      _("To save memory, the model is loaded part by part: every edit takes longer.")),
     ("to save memory the previews are rough", _("To save memory, the previews are rough.")),
+    ("to save memory the result is decoded in thinner strips",
+     _("To save memory, the result is finished in small parts.")),
     ("to save memory the model works on {0} x {1} pixels instead of {2} x {3}, so fine detail is lost",
      _("To save memory, the model works on {0} × {1} pixels instead of {2} × {3}: fine detail is lost.")),
     ("the numbers were unusable, so they were computed again in float32, which takes longer",

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
+from ace_desktop.engine.times import Times, write_times
 from ace_desktop.model_preferences import ModelPreferences
 from ace_desktop.preferences import Preferences
+from mlx_model.progress import STAGES
+from mlx_model.request import EditRequest
+from mlx_model.weights.config import ModelConfig
+from tests.ace_desktop.engine.sample_jobs import POCKET
 
 GIB = 1 << 30
 
@@ -44,6 +49,25 @@ def test_each_choice_is_kept_at_once(desktop: Desktop, page: ModelPreferences, q
     take(page.limit, 0)
     assert desktop.kept.value.memory_limit == 0
     assert page.model.currentData() == "pocket"
+
+
+def test_the_precision_reaches_the_engine_whether_it_runs_already_or_not(
+    desktop: Desktop, page: ModelPreferences, qtbot: QtBot
+) -> None:
+    take(page.precision, "float32")
+    learnt = Times().learnt("CPU", "pocket", dict.fromkeys(STAGES, 1.0), {}, "float32")
+    write_times(desktop.places.data / "jobs" / "times.json", learnt)
+    request, config = EditRequest("a star", size=(64, 64), steps=1), ModelConfig.load(POCKET)
+
+    def expected() -> float | None:
+        return desktop.engine.expected_seconds(request, None, config)
+
+    qtbot.waitUntil(lambda: expected() is not None)  # the time of an edit in float32 is known
+    take(page.precision, "bfloat16")
+    assert expected() is None
+    take(page.precision, "automatic")
+    assert desktop.kept.value.precision == "automatic"
+    assert any("full precision" in label.text() for label in page.findChildren(QLabel))
 
 
 def test_another_folder_is_looked_through_at_once(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from ace_desktop.engine.child import computed_in
 from ace_desktop.engine.engine import Engine
 from ace_desktop.engine.jobs import Phase
 from mlx_model.progress import STAGES
@@ -84,6 +85,20 @@ def test_the_same_request_gives_the_same_pixels_again(engine: Engine, until: Run
         until(engine, engine.submit(job(seed=5)), Phase.done)
     first, second = heard.results
     assert np.array_equal(first.picture.pixels, second.picture.pixels)
+
+
+def test_half_precision_is_for_a_graphics_processor_and_changes_nothing_without_one(
+    engine: Engine, until: Run
+) -> None:
+    heard = Heard(engine)
+    until(engine, engine.submit(job(seed=6)), Phase.done)
+    engine.change(memory_limit=None, idle_minutes=10, precision="bfloat16")
+    until(engine, engine.submit(job(seed=6)), Phase.done)
+    engine.change(memory_limit=None, idle_minutes=10)
+    first, second = heard.results
+    assert np.array_equal(first.picture.pixels, second.picture.pixels)
+    assert computed_in("bfloat16", on_gpu=True) == "bfloat16"
+    assert computed_in("float32", on_gpu=True) == "float32"
 
 
 def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
