@@ -21,6 +21,7 @@ from mlx_model.progress import Stage
 from mlx_model.request import Precision
 
 from . import child
+from .awake import Awake, Standstill
 from .events import Event, HasEnded, HasStuck, Learnt, taken
 from .faults import NO_ROOM, NOT_STARTED, PICTURES_LOST, STUCK_ENDED, TROUBLES
 from .jobs import Job
@@ -88,7 +89,8 @@ class Driver(threading.Thread):
 
     `log_file` takes what the process prints. `patience` is the seconds of silence from which on a job may count as
     stuck; `save_after` the seconds from which on states of a job are saved; after `idle_seconds` without a job (None:
-    never) the process ends, and with it all the memory that the model takes.
+    never) the process ends, and with it all the memory that the model takes. `awake` keeps the machine from sleeping
+    while a task runs, `standstill` notices where it slept.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Driver(threading.Thread):
         patience: float = 30.0,
         save_after: float = 60.0,
         idle_seconds: float | None = 600.0,
+        awake: Awake | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         super().__init__(name="engine", daemon=True)
         self._idle_seconds = idle_seconds
@@ -112,6 +116,7 @@ class Driver(threading.Thread):
         self._process: ModelProcess | None = None
         self._running: _Running | None = None
         self._names = Numbered()
+        self._awake, self._standstill = awake or Awake(), standstill or Standstill()
         self._idle_since = time.monotonic()
 
     # From any thread
@@ -168,6 +173,7 @@ class Driver(threading.Thread):
             if self._process is not None:
                 self._end_process(self._process)
             self._drop_blocks()
+            self._awake.release()
             for end in (self._woken, self._wakes):
                 os.close(end)
 
@@ -199,6 +205,8 @@ class Driver(threading.Thread):
 
     def _begin(self, task: Task, *, again: bool = False) -> None:
         self._running = running = _Running(task, time.monotonic(), again=again)
+        self._awake.hold()
+        self._standstill.begin()
         job = task.job
         try:
             process = self._process = self._process or ModelProcess(self._log_file, self._entry)
@@ -290,6 +298,8 @@ class Driver(threading.Thread):
                 self._process = None
             return
         job_id = running.task.job.id
+        if self._standstill.ended():
+            running.heard = now  # it had no chance to give a sign of life
         if running.give_up is not None and now > running.give_up:
             self._end_process(process)
             self._finish(HasEnded(job_id, cancelled=True))
@@ -316,6 +326,7 @@ class Driver(threading.Thread):
 
     def _finish(self, event: HasEnded) -> None:
         self._drop_blocks()
+        self._awake.release()
         self._running, self._idle_since = None, time.monotonic()
         self._tell(event)
 

@@ -20,6 +20,7 @@ from ..background import Background
 from ..sentences import said
 from ..translation import tr
 from . import child, queue
+from .awake import Awake, Standstill
 from .driver import Driver, Task
 from .events import Event, HasAdvanced, HasEnded, HasMade, HasSaved, HasStuck
 from .faults import PROGRAM_ENDED, STUCK
@@ -40,7 +41,8 @@ class Engine(QObject):
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
     has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the
-    rest: `entry` runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
+    rest: `entry` runs in the process, `patience` and `save_after` are seconds, `awake` and `standstill` know of sleep
+    (`driver.Driver`).
     """
 
     jobs_changed = Signal()
@@ -67,6 +69,8 @@ class Engine(QObject):
         entry: Entry = child.main,
         patience: float = 30.0,
         save_after: float = 60.0,
+        awake: Awake | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         super().__init__(parent)
         self.folder: Final = folder
@@ -90,6 +94,8 @@ class Engine(QObject):
             patience=patience,
             save_after=save_after,
             idle_seconds=60 * idle_minutes or None,
+            awake=awake,
+            standstill=standstill,
         )
         self._driver.start()
 
