@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -48,15 +49,26 @@ def open_project(path: Path, stores: ResultStores, warn: Warn = ignore) -> State
     return state
 
 
-def save_project(path: Path, state: State, stores: ResultStores, before: Saved | None = None) -> Saved:
-    """Save a document as `write_openraster` does, with the results of its project beside it."""
+def save_project(
+    path: Path, state: State, stores: ResultStores, before: Saved | None = None, copy: str | None = None
+) -> Saved:
+    """Save a document as `write_openraster` does, with the results of its project beside it.
+
+    `copy`: it becomes a project of its own under this id, with all results; the one that it was keeps what it had.
+
+    Raises:
+        DocumentError: it cannot be saved, and is the project that it was.
+    """
     project = project_of(state)
     if project is None:
         return write_openraster(path, state, before)
     store = stores.of(project)
     store.load()
-    saved = write_openraster(path, state, before, store.entries())
-    stores.claim(project)
+    saved = write_openraster(path, state if copy is None else with_project(state, copy), before, store.entries())
+    if copy is not None:
+        with contextlib.suppress(OSError):  # the file holds them, and opening it puts them there
+            stores.part(project, copy)
+    stores.claim(copy or project)
     return saved
 
 

@@ -59,7 +59,7 @@ class Snapshot:
     `requests` are the variations, or one request over many; `pictures` holds what they name, by digest. `document` is
     the project's id, `below` the digest of what lay below the edit within the frame ("" where nothing counts),
     `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere;
-    `place` is where the document's picture lay then.
+    `place` is where the document's picture lay then; `replaces` the id of the layer that is run again, "" for none.
     """
 
     requests: tuple[EditRequest, ...]
@@ -72,6 +72,7 @@ class Snapshot:
     parents: tuple[str, ...] = ()
     box: Box | None = None
     place: Place = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True)

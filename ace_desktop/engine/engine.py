@@ -165,6 +165,14 @@ class Engine(QObject):
         self._change(queue.without(self._queue, job_id))
         self._put_away(job_id)
 
+    def hand_over(self, document: str, to: str) -> None:
+        """Let the jobs of a document belong to another from now on: it was saved as that."""
+        for status in self._queue:
+            if status.job.document == document:
+                self._queue = queue.changed(self._queue, status.id, job=replace(status.job, document=to))
+                self._keep(status.id)
+        self.jobs_changed.emit()
+
     def hold(self, job_id: str) -> None:
         """Keep a job's pictures, and do not note yet that it has made something: results are being put on the disk.
 

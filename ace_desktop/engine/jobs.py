@@ -35,7 +35,8 @@ class Job:
     by digest: they may lie on the disk, so look at them in the background. `folder` is the model's, `model` its key.
     `title` is what people read; `task` a key of `mlx_model.tasks.TASKS`; `document` a project's id, `below` the
     digest of what lay below, `parents` the ids of results that this one comes from, `place` where the document's
-    picture lay: they are given back with the results and mean nothing to the engine.
+    picture lay, `replaces` the layer whose place the result takes: they are given back with the results and mean
+    nothing to the engine.
     """
 
     requests: tuple[EditRequest, ...]
@@ -48,6 +49,7 @@ class Job:
     below: str = ""
     parents: tuple[str, ...] = ()
     place: tuple[float, ...] = ()
+    replaces: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
