@@ -178,7 +178,7 @@ class Desktop(QObject):
         if self._results is None:
             from .document.result_stores import ResultStores
 
-            self._results = ResultStores(self.places.data / "results")
+            self._results = ResultStores(self.places.data / "results", self.kept.value.results_budget)
             self.background.run(self._results.sweep, lambda _: None, lambda error: log.info("%s", error), self)
         return self._results
 
@@ -361,6 +361,11 @@ class Desktop(QObject):
             self.language.use(now.language)
         if self._engine is not None and _of_engine(now) != _of_engine(before):
             self._engine.change(**_of_engine(now))
+        if self._results is not None and now.results_budget != before.results_budget:
+            self._results.change_budget(now.results_budget)
+            for window in self.windows:
+                if window.editing is not None:
+                    window.editing.results_changed.emit()
         self.attention.wanted = now.notify
 
     def close(self) -> None:

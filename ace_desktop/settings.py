@@ -64,7 +64,7 @@ class Settings:
     memory_limit: int = 0
     precision: str = "automatic"
     idle_minutes: int = 10
-    results_budget: int = 2 * 2**30
+    results_budget: int = 2 * 10**9
     notify: bool = True
 
     def with_recent(self, path: Path) -> Settings:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mlx_model.library.folders import file_digest
+from mlx_model.places import reason
 from mlx_model.request import RequestError
 
 from .edit import project_of, with_project
@@ -64,10 +65,18 @@ def save_project(
         return write_openraster(path, state, before)
     store = stores.of(project)
     store.load()
-    saved = write_openraster(path, state if copy is None else with_project(state, copy), before, store.entries())
     if copy is not None:
-        with contextlib.suppress(OSError):  # the file holds them, and opening it puts them there
+        try:
             stores.part(project, copy)
+        except OSError as error:
+            raise DocumentError(f"{path.name} could not be saved: {reason(error)}") from error
+    try:
+        saved = write_openraster(path, with_project(state, copy or project), before, store.entries())
+    except DocumentError:
+        if copy is not None:
+            with contextlib.suppress(OSError):
+                stores.part(copy, project)
+        raise
     stores.claim(copy or project)
     return saved
 

@@ -61,8 +61,8 @@ class Result:
     one was made of. `box` is where the patch lies in a picture of `frame` (width, height); `below` is the digest of
     what lay below the edit. `foreign`: it was made for another picture than the document. `seconds` it took; `size`
     is that of the patch in bytes on disk; `base` names the file of what the model saw, "" where nothing was there.
-    `place` is where the document's picture lay then; `replaces` is the id of the layer that was run again, whose place
-    it takes, "" where there is none.
+    `place` is where the document's picture lay then; `replaces` is the id of the layer that was run again and whose
+    place it takes, "" where there is none.
     """
 
     id: str
@@ -253,9 +253,9 @@ def _old(path: Path) -> bool:
 
 
 def copy_results(here: Path, there: Path) -> None:
-    """Have all files of results in another folder as well, as links where the disk has those: none is written to again.
+    """Have all files of results in another folder as well, descriptions last: half a result is not one.
 
-    Descriptions come last: half a result is not one.
+    They are links where the disk has those, since none is ever written to again.
 
     Raises:
         OSError: the disk is full, or cannot be written to.

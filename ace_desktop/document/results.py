@@ -39,7 +39,7 @@ from .result_files import (
 )
 from .savefile import save_file
 
-BUDGET: Final = 2 * 2**30
+BUDGET: Final = 2 * 10**9
 """Bytes that the results of one project may take unless a person says otherwise."""
 CLAIMED: Final = "claimed"
 """The name of the mark that a file leads to a project."""

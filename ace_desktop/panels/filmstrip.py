@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDrag, QGuiApplication, QPixmap
-from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QMessageBox, QVBoxLayout, QWidget
 
 from ..background import Background
+from ..dialogs import question
 from ..document.result_layers import result_of_layer
 from ..document.results import Result
 from ..document.state import State, walk
@@ -21,7 +22,7 @@ from .result_bar import ResultBar, accept_words
 from .result_files import ResultFiles, file_name, write_result
 from .result_model import RESULT_MIME, SIDE, THUMBNAIL, Item, ResultModel, pending_of
 from .result_preview import ResultPreview
-from .result_space import deletable, freed_words
+from .result_space import deletable, freed_words, size_words
 from .result_view import ResultView
 from .thumbnails import straight_image
 
@@ -126,7 +127,7 @@ class Filmstrip(QWidget):
         self._show_items()
         if self.view.chosen != chosen:
             self._choose()
-        self.bar.show_space(store.bytes_used, store.budget)
+        self.bar.show_space(store.bytes_used, store.budget, claimed=store.claimed)
         self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
         self.chosen_changed.emit()
 
@@ -365,11 +366,33 @@ class Filmstrip(QWidget):
             action = menu.addAction(freed_words(text, results))
             action.setEnabled(bool(results))
             action.triggered.connect(partial(self._free, results))
+        menu.addSeparator()
+        menu.addAction(self.bar.kept_words).setEnabled(False)
         button = self.bar.space_button
         menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
 
     def _free(self, results: list[Result], _checked: bool = False) -> None:
-        self.delete(results)
+        """Ask, and delete for good: who wants room wants it now."""
+        one = tr("Delete the result?")
+        asked = one if len(results) == 1 else tr("Delete {number} results?", number=len(results))
+        size = size_words(sum(result.size for result in results))
+        box = question(
+            self.window(), "free", asked, tr("About {size} become free. They can't be brought back.", size=size)
+        )
+        delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answered() -> None:
+            if box.clickedButton() is delete:
+                for result in results:
+                    self._editing.delete(result.id)
+                self._editing.purge()
+                self.refresh()
+
+        box.finished.connect(answered)
+        box.open()
 
     # Files
 

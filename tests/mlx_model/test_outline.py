@@ -103,13 +103,13 @@ def test_a_result_is_decoded_in_thinner_strips_before_the_picture_s_size_gives_w
     request = EditRequest("a red star", size=(128, 128))
     limit = needed(folder, request, Release.ALL) - 1
     editor = Editor(folder, memory_limit=limit)
-    estimate = editor.fitted(request, {})
+    estimate = editor.fitted(request, PICTURES)
     assert estimate.request == request, "nothing of what was asked is given up"
     assert estimate.released[-1] == "strips"
     assert estimate.needed <= limit
-    result = editor.edit(request, {})
+    result = editor.edit(request, PICTURES)
     assert result.notes[-1] == "to save memory the result is decoded in thinner strips"
-    usual = Editor(folder).edit(request, {})
+    usual = Editor(folder).edit(request, PICTURES)
     off = np.abs(result.picture.pixels.astype(int) - usual.picture.pixels)
     assert off.max() <= 1, "another rounding at most"
     assert (off > 0).mean() < 0.01
