@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from mlx_model.request import Box, Picture, Progress, RequestError
+from mlx_model.request import Box, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 
 from .arrivals import Arrivals
@@ -31,7 +31,7 @@ from .document.geometry import Rect
 from .document.references import BoardReference, references_of
 from .document.result_layers import accept, accept_again, box_now, document_of, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
+from .document.snapshot import Problem, Snapshot, Subject, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
@@ -214,8 +214,8 @@ class Editing(QObject):
         """Put the edit as it is now into the queue; `failed` says why where it cannot be."""
         self.run_on_many(())
 
-    def run_on_many(self, subjects: Sequence[str | Picture]) -> None:
-        """Run the edit over several references (by id) or pictures, as one job."""
+    def run_on_many(self, subjects: Sequence[Subject]) -> None:
+        """Run the edit over several references (by id), pictures or files of pictures, as one job."""
         state, found = self.session.state, self._models(self.settings.model)
         blocking = [problem for problem in self.problems if problem.blocks]
         if found is None or (blocking and not subjects):

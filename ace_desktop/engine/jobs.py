@@ -53,6 +53,14 @@ class Job:
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
+def names_of(request: EditRequest) -> frozenset[str]:
+    """Name the pictures that a request speaks of."""
+    names = {request.picture, request.mask, request.control_picture}
+    for reference in request.references:
+        names |= {reference.picture, reference.mask}
+    return frozenset(name for name in names if name)
+
+
 @dataclass(frozen=True, eq=False)
 class JobStatus:
     """Where a job stands.
