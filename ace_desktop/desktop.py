@@ -23,6 +23,7 @@ from .installer import Installer
 from .installing import adopt_model
 from .job_news import JobNews
 from .main_window import MainWindow
+from .model_moving import ModelMover
 from .models import Models
 from .places import Places, resources
 from .sentences import said
@@ -32,6 +33,8 @@ from .theme import Theme
 from .translation import Language, tr
 
 if TYPE_CHECKING:
+    from mlx_model.library.moving import Move
+
     from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
@@ -92,6 +95,7 @@ class Desktop(QObject):
         self.autosave = Autosaves(places.journals, self.background, self.kept, self)
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
+        self.mover = ModelMover(self)
         self.attention = Attention(application, self)
         self._engine: Engine | None = None
         self._results: ResultStores | None = None
@@ -103,6 +107,8 @@ class Desktop(QObject):
         application.setWindowIcon(app_icon())
         self.kept.changed.connect(self._settings_changed)
         self.autosave.failed.connect(self._autosave_failed)
+        self.mover.moved.connect(self._models_moved)
+        self.mover.failed.connect(self._autosave_failed)
 
     # Windows
 
@@ -321,9 +327,19 @@ class Desktop(QObject):
             page.show()
         page.activateWindow()
 
+    def _models_moved(self, move: Move) -> None:
+        if self._engine is not None:
+            self._engine.models_moved(move.here, move.there)
+        usual = move.there == self.models.usual_folder
+        self.kept.change(models_folder="" if usual else str(move.there))
+
     def _uses_model(self, name: str) -> bool:
+        return name in self.models_in_use()
+
+    def models_in_use(self) -> set[str]:
+        """Name the models that edits which run or wait need."""
         jobs = () if self._engine is None else self._engine.jobs
-        return any(job.phase in ("waiting", "running") and job.job.model == name for job in jobs)
+        return {job.job.model for job in jobs if job.phase in ("waiting", "running")}
 
     @property
     def shows_models(self) -> bool:
@@ -373,6 +389,7 @@ class Desktop(QObject):
         if self._engine is not None:
             self._engine.close()
         self.installer.close()
+        self.mover.close()
         self.attention.close()
         self.autosave.close()
         self.background.close()

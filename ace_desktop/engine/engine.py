@@ -173,6 +173,14 @@ class Engine(QObject):
                 self._keep(status.id)
         self.jobs_changed.emit()
 
+    def models_moved(self, before: Path, now: Path) -> None:
+        """Look for the models of jobs in another folder from now on."""
+        for status in self._queue:
+            if status.job.folder.is_relative_to(before):
+                folder = now / status.job.folder.relative_to(before)
+                self._queue = queue.changed(self._queue, status.id, job=replace(status.job, folder=folder))
+                self._keep(status.id)
+
     def hold(self, job_id: str) -> None:
         """Keep a job's pictures, and do not note yet that it has made something: results are being put on the disk.
 
