@@ -17,8 +17,7 @@ from mlx_model.weights.config import ModelConfig
 from mlx_model.work import expected_seconds, stage_work, work_of
 
 from ..background import Background
-from ..sentences import said
-from ..translation import tr
+from ..sentences import as_sentence
 from . import child, queue
 from .awake import Awake, Standstill
 from .driver import Driver, Task
@@ -27,7 +26,7 @@ from .faults import PROGRAM_ENDED, STUCK
 from .jobs import Job, JobStatus, Phase
 from .kept_jobs import KeptJobs
 from .process import Entry
-from .sentences import model_said
+from .sentences import in_english
 from .times import Times, read_times, write_times
 
 log = logging.getLogger(__name__)
@@ -270,7 +269,7 @@ class Engine(QObject):
                 self._on_disk(lambda kept: kept.save(event.job, event.checkpoint), lambda _: self._saved_step(event))
             case HasStuck():
                 stuck = event.seconds is not None
-                sentence = tr(STUCK, seconds=round(event.seconds or 0)) if stuck else ""
+                sentence = STUCK.format(seconds=round(event.seconds or 0)) if stuck else ""
                 self._change(queue.changed(self._queue, event.job, stuck=stuck, sentence=sentence))
 
     def _advanced(self, status: JobStatus, index: int, progress: Progress) -> None:
@@ -312,7 +311,7 @@ class Engine(QObject):
             self._keep(event.job)
         elif event.sentence:
             self._loaded = (None, "", None)  # in what state the process is nobody knows
-            self._fail(event.job, model_said(event.said) or said(tr(event.sentence)), event.details)
+            self._fail(event.job, in_english(event.said) or as_sentence(event.sentence), event.details)
         elif before.left:
             self._fail(event.job, before.sentence)
         else:
@@ -352,7 +351,7 @@ class Engine(QObject):
         if times.machine and not self._times.machine:
             self._times = times
         if jobs:
-            told = (replace(s, sentence=tr(PROGRAM_ENDED)) if s.phase is Phase.interrupted else s for s in jobs)
+            told = (replace(s, sentence=PROGRAM_ENDED) if s.phase is Phase.interrupted else s for s in jobs)
             self._change((*told, *self._queue))
 
     def _saved(self, job_id: str) -> Any:
@@ -409,4 +408,4 @@ def _forget(job_id: str, kept: KeptJobs) -> None:
 
 def _united(notes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     """Add the model's notes to those that were told already."""
-    return tuple(dict.fromkeys((*notes, *(model_said(note) or said(note) for note in more))))
+    return tuple(dict.fromkeys((*notes, *(in_english(note) or as_sentence(note) for note in more))))

@@ -69,8 +69,8 @@ class JobStatus:
     `progress` is the last one of the request that is worked on, `index` which that is. `seconds_left` is for the
     whole job, None while there is nothing to estimate from. `sentence` says for the person why it failed, was
     interrupted or is stuck, `details` what can be copied; `notes` what was done otherwise than asked (less memory, a
-    smaller frame). `stuck`: no sign of life for longer than it should take; it may be ended. `resume_step` is the
-    step from which it would go on if it were run again, 0 where it begins anew.
+    smaller frame): in English, for `sentences.job_said`. `stuck`: no sign of life for longer than it should take; it
+    may be ended. `resume_step` is the step from which it would go on if it were run again, 0 where it begins anew.
     """
 
     job: Job

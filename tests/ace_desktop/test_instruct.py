@@ -192,10 +192,10 @@ def test_under_more_the_models_own_is_shown_faintly_and_comes_back(bench: Bench)
 def test_a_problem_of_a_hidden_control_is_said_under_run(bench: Bench) -> None:
     bench.mask()
     bench.editing.change(instruction="a red star", strength=1.0, control="canny")
-    assert bench.panel.run_note.sentence == "At full strength no control is seen; lower it or choose no control."
+    assert bench.panel.run_note.sentence == "At a closeness of 0 % no control is seen; raise it or choose no control."
     bench.panel.show_more(True)
     assert bench.panel.run_note.sentence == ""
-    assert bench.panel.details.notes["strength"].sentence.startswith("At full strength")
+    assert bench.panel.details.notes["strength"].sentence.startswith("At a closeness")
 
 
 def test_seed_dice_lock_adapters_and_colours_reach_the_settings(bench: Bench) -> None:
