@@ -100,15 +100,15 @@ class DocumentPanels(QObject):
     def _wipe(self, wipe: float) -> None:
         self.filmstrip.wipe(wipe)
 
-    def _offer_back(self, sentence: str, back: Callable[[], None]) -> None:
+    def _offer_back(self, sentence: str, back: Callable[[], None], free: Callable[[], None]) -> None:
         """Offer what was deleted for a while; then it is off the disk."""
         message = self._window.message
-        message.say(sentence, buttons={tr("Bring back"): back}, gone=self._offer_over)
+        message.say(sentence, buttons={tr("Bring back"): back}, gone=partial(self._offer_over, free))
         self._offer.start()
 
-    def _offer_over(self) -> None:
+    def _offer_over(self, free: Callable[[], None]) -> None:
         self._offer.stop()
-        self.editing.purge()
+        free()
 
     def _say_ready(self) -> None:
         self._window.inspector.open(INSTRUCT)

@@ -377,9 +377,10 @@ class Editing(QObject):
         self.results.restore(result_id)
         self._marked()
 
-    def purge(self) -> None:
-        """Free the disk of what was deleted; `restore` brings nothing back from then on."""
-        self._background.run(self.results.purge, lambda _: None, self.failed.emit, self)
+    def purge(self, result_ids: Sequence[str]) -> None:
+        """Free the disk of deleted results; `restore` does not bring them back from then on."""
+        store = self.results
+        self._background.run(lambda: store.purge(result_ids), lambda _: None, self.failed.emit, self)
 
     def _marked(self) -> None:
         self._background.run(self.results.flush, lambda _: None, self.failed.emit, self)

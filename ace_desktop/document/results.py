@@ -264,11 +264,11 @@ class ResultStore:
                 self._results[result_id] = result
                 self._unwritten.add(result_id)  # a mark may have come with no time to be written
 
-    def purge(self) -> None:
-        """Free the disk of what was deleted, which cannot be restored from then on; slow."""
+    def purge(self, result_ids: Iterable[str]) -> None:
+        """Free the disk of these, as far as they were deleted; they cannot be restored from then on; slow."""
         with self._writing:  # nothing is being written that needs the same inputs
             with self._guard:
-                gone, self._deleted = self._deleted, {}
+                gone = {name: self._deleted.pop(name) for name in result_ids if name in self._deleted}
             for result_id in gone:
                 removed = [self.folder / "deleted" / f"{result_id}.{suffix}" for suffix in ("json", "png")]
                 for path in (*removed, *self.folder.glob(f"thumbnails/{result_id}-*.png")):

@@ -43,8 +43,8 @@ class Filmstrip(QWidget):
     """An Exception to be explained."""
     chosen_changed = Signal()
     """Another result is chosen, or marked, or none."""
-    deleted = Signal(str, object)
-    """A sentence for the message bar, and a call that brings back what was deleted."""
+    deleted = Signal(str, object, object)
+    """A sentence for the message bar, a call that brings back what was deleted, and one that frees the disk of it."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Filmstrip(QWidget):
         bar.wipe_button.toggled.connect(self._divide)
         bar.field.textChanged.connect(lambda: self._search.start())
         bar.tasks.activated.connect(lambda: self.refresh())
-        bar.space_button.clicked.connect(self._space_menu)
+        bar.space_button.clicked.connect(self._open_space_menu)
 
     # What it shows
 
@@ -301,7 +301,9 @@ class Filmstrip(QWidget):
 
         one = tr("The result was deleted.")
         self.deleted.emit(
-            one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)), back
+            one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)),
+            back,
+            lambda: self._editing.purge([result.id for result in results]),
         )
 
     # Menus
@@ -359,7 +361,12 @@ class Filmstrip(QWidget):
             self.view.setCurrentIndex(index)
             self.view.scrollTo(index)
 
-    def _space_menu(self) -> None:
+    def _open_space_menu(self) -> None:
+        menu, button = self.space_menu(), self.bar.space_button
+        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
+
+    def space_menu(self) -> QMenu:
+        """Make the menu of what could be deleted, which says how long the rest stays."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for text, results in deletable(self._editing.results):
@@ -368,8 +375,7 @@ class Filmstrip(QWidget):
             action.triggered.connect(partial(self._free, results))
         menu.addSeparator()
         menu.addAction(self.bar.kept_words).setEnabled(False)
-        button = self.bar.space_button
-        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
+        return menu
 
     def _free(self, results: list[Result], _checked: bool = False) -> None:
         """Ask, and delete for good: who wants room wants it now."""
@@ -388,7 +394,7 @@ class Filmstrip(QWidget):
             if box.clickedButton() is delete:
                 for result in results:
                     self._editing.delete(result.id)
-                self._editing.purge()
+                self._editing.purge([result.id for result in results])
                 self.refresh()
 
         box.finished.connect(answered)

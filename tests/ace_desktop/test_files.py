@@ -147,7 +147,7 @@ def test_a_copy_has_results_of_its_own_and_undo_does_not_lead_back(
     qtbot.waitUntil(lambda: not window.saving and not window.desktop.background.running)
     assert project_of(open_document(tmp_path / "copy.ora")) == copy
     editing.results.delete(kept.id)
-    editing.purge()
+    editing.purge([kept.id])
     qtbot.waitUntil(lambda: not window.desktop.background.running)
     original = stores.of(first)
     original.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,37 @@ def test_under_more_the_models_own_is_shown_faintly_and_comes_back(bench: Bench)
     details.resets["strength"].click()
     assert (bench.editing.settings.steps, bench.editing.settings.strength) == (None, None)
     assert details.numbers["steps"].text() == ""
+
+
+def test_with_a_control_strength_is_shown_as_closeness(bench: Bench) -> None:
+    """A strength of 0 % read as nothing at all, where it means that the shapes are followed wholly."""
+    bench.mask()
+    bench.panel.show_more(True)
+    strength = bench.panel.details.strength
+    assert (strength.slider.accessibleName(), strength.value_label.text()) == ("Strength", "100 %")
+    bench.editing.change(control="canny")
+    assert (strength.slider.accessibleName(), strength.value_label.text()) == ("Closeness", "100 %")
+    strength.slider.setValue(75)
+    assert bench.editing.settings.strength == 0.25
+    bench.editing.change(control=None)
+    assert (strength.slider.accessibleName(), strength.value_label.text()) == ("Strength", "25 %")
+    bench.editing.change(strength=None, task="instruct")
+    assert (strength.slider.accessibleName(), strength.value_label.text()) == ("Closeness", "100 %")
+
+
+def test_a_key_takes_less_than_a_frame_whatever_was_written_before(bench: Bench) -> None:
+    """Ten thousand letters, of which every other word is underlined."""
+    bench.mask()
+    bench.panel.fill_in(("a red jacket by the blue zebra " * 330)[:10_000])
+    bench.idle()
+    assert bench.panel.words.marked
+    times: list[float] = []
+    for number in range(12):
+        began = time.thread_time()  # others compute on this machine as well
+        bench.qtbot.keyClick(bench.panel.words, Qt.Key.Key_A if number % 3 else Qt.Key.Key_Space)
+        times.append(time.thread_time() - began)
+    assert len(bench.editing.settings.instruction) == 10_012
+    assert min(times) < 0.016, times
 
 
 def test_a_problem_of_a_hidden_control_is_said_under_run(bench: Bench) -> None:

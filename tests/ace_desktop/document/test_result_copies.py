@@ -31,7 +31,7 @@ def test_what_is_purged_is_off_the_disk_at_once_and_only_that(tmp_path: Path) ->
         store.thumbnail(result.id, 16)
         store.delete(result.id)
     used = sum(len(data) for data in files_of(tmp_path).values())
-    store.purge()
+    store.purge([first.id, other.id, twin.id])
     left = files_of(tmp_path)
     assert sum(map(len, left.values())) < used - first.size - other.size
     assert left.keys() == {f"{twin.id}.json", f"{twin.id}.png", *(f"inputs/{name}.png" for name in twin.inputs)}
@@ -55,7 +55,7 @@ def test_a_project_saved_as_another_file_has_its_own_results_from_then_on(tmp_pa
     assert [result.starred for result in store.all()] == [True]
     store.restore(kept[0].id)
     store.delete(kept[1].id)
-    store.purge()
+    store.purge([kept[1].id])
     store.add(*made_up(seed=9))
     store.flush()
     original = here.of(PROJECT)

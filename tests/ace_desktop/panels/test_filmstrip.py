@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
@@ -242,12 +242,11 @@ def test_who_wants_room_is_asked_once_and_has_it_at_once(made: Strip, qtbot: QtB
     ring, heart = made.result("a blue ring").id, made.result("a green heart").id
 
     def ask(answer: str) -> None:
-        made.strip.bar.space_button.click()
-        menu = next(menu for menu in made.strip.findChildren(QMenu) if menu.isVisible())
+        menu = made.strip.space_menu()
         texts = [action.text() for action in menu.actions()]
         assert texts[-1] == "This picture was never saved: its results are deleted after 30 days."
         menu.actions()[0].trigger()
-        menu.close()
+        menu.deleteLater()
         box = made.window.findChild(QMessageBox, "free")
         assert isinstance(box, QMessageBox)
         assert "become free" in box.informativeText()
