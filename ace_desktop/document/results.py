@@ -328,6 +328,7 @@ class ResultStore:
             if picture.size != result.box[2:]:
                 raise ValueError("size")
         except (OSError, ValueError) as error:
+            self._held(result_id)  # deleted while it was read: it is whole
             raise self._set_aside(result_id) from error
         return picture
 
