@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QRectF, Qt, QTimer
+from PySide6.QtCore import QObject, QProcess, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap, QWindow
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
@@ -24,9 +25,11 @@ class Attention(QObject):
     meanwhile, which goes away as soon as a window is in front again.
     """
 
-    def __init__(self, application: QApplication, parent: QObject | None = None) -> None:
+    def __init__(
+        self, application: QApplication, parent: QObject | None = None, *, platform: str = sys.platform
+    ) -> None:
         super().__init__(parent)
-        self._application = application
+        self._application, self._platform = application, platform
         self._shares: dict[str, float] = {}
         self._drawn: float | None = None
         self._tray: QSystemTrayIcon | None = None
@@ -89,8 +92,12 @@ class Attention(QObject):
             self._application.setBadgeNumber(unseen)
 
     def _notify(self, title: str, sentence: str, clicked: Callable[[], None] | None) -> None:
-        """Let the system show it, where it does that for a program without a bundle of its own."""
-        if sys.platform == "darwin" or not QSystemTrayIcon.isSystemTrayAvailable():
+        """Let the system show it: macOS through its own script, others through an icon that goes again."""
+        if self._platform == "darwin":
+            if words := banner(title, sentence):
+                QProcess.startDetached(words[0], words[1:])
+            return
+        if not QSystemTrayIcon.isSystemTrayAvailable():
             return
         self._clicked = clicked
         if self._tray is None:
@@ -115,6 +122,20 @@ class Attention(QObject):
     def _focus_changed(self, window: QWindow | None) -> None:
         if window is not None:
             self._count(0)
+
+
+def banner(title: str, sentence: str, which: Callable[[str], str | None] = shutil.which) -> list[str]:
+    """Give the command that shows a banner on macOS; empty where that has none.
+
+    The script is the same whatever is shown, which it is given as its arguments: nothing of it is read as script. A
+    title that looks like an option would be one, so titles are the program's own.
+    """
+    found = which("osascript")
+    if found is None:
+        return []
+    script = ("on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run")
+    lines = [word for line in script for word in ("-e", line)]
+    return [found, *lines, *(text.replace("\0", "") for text in (title, sentence))]
 
 
 def icon_with_bar(icon: QIcon, share: float) -> QIcon:

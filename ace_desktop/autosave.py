@@ -73,7 +73,8 @@ class Autosaves(QObject):
             self._begin(window)
         if (running := self._running.get(window)) is not None:
             running.rename(window.name, session.path)
-            running.note(session.state)
+            state = session.state
+            running.note(state if window.editing is None else window.editing.named(state))
 
     def _begin(self, window: MainWindow) -> None:
         from .document.autosave import Autosave

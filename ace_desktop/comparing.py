@@ -56,6 +56,8 @@ class Comparing(QObject):
             if self._wanted == result_id:
                 self.compared.emit(image, box, self._wipe)
 
-        self._background.run(
-            lambda: image_of_patch(self._results.patch(result_id), profile), done, self.failed.emit, self
-        )
+        def failed(error: Exception) -> None:
+            if self._wanted == result_id:  # otherwise it may have been deleted meanwhile
+                self.failed.emit(error)
+
+        self._background.run(lambda: image_of_patch(self._results.patch(result_id), profile), done, failed, self)

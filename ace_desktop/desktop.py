@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QMimeData, QObject
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
@@ -23,6 +23,7 @@ from .installer import Installer
 from .installing import adopt_model
 from .job_news import JobNews
 from .main_window import MainWindow
+from .model_moving import ModelMover
 from .models import Models
 from .places import Places, resources
 from .sentences import said
@@ -32,6 +33,8 @@ from .theme import Theme
 from .translation import Language, tr
 
 if TYPE_CHECKING:
+    from mlx_model.library.moving import Move
+
     from .arrivals import Arrivals
     from .document.journal import Journal
     from .document.recovery import Recoverable
@@ -92,6 +95,7 @@ class Desktop(QObject):
         self.autosave = Autosaves(places.journals, self.background, self.kept, self)
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
+        self.mover = ModelMover(self)
         self.attention = Attention(application, self)
         self._engine: Engine | None = None
         self._results: ResultStores | None = None
@@ -103,6 +107,8 @@ class Desktop(QObject):
         application.setWindowIcon(app_icon())
         self.kept.changed.connect(self._settings_changed)
         self.autosave.failed.connect(self._autosave_failed)
+        self.mover.moved.connect(self._models_moved)
+        self.mover.failed.connect(self._autosave_failed)
 
     # Windows
 
@@ -163,8 +169,8 @@ class Desktop(QObject):
             from .engine.engine import Engine
 
             kept = self.kept.value
-            limit = kept.memory_limit or None
-            self._engine = Engine(self.places.data / "jobs", limit, self, idle_minutes=kept.idle_minutes)
+            self._engine = Engine(self.places.data / "jobs", parent=self)
+            self._engine.change(**_of_engine(kept))
             JobNews(self._engine, self.attention, self._to_front, self._engine)
         return self._engine
 
@@ -178,7 +184,7 @@ class Desktop(QObject):
         if self._results is None:
             from .document.result_stores import ResultStores
 
-            self._results = ResultStores(self.places.data / "results")
+            self._results = ResultStores(self.places.data / "results", self.kept.value.results_budget)
             self.background.run(self._results.sweep, lambda _: None, lambda error: log.info("%s", error), self)
         return self._results
 
@@ -321,9 +327,19 @@ class Desktop(QObject):
             page.show()
         page.activateWindow()
 
+    def _models_moved(self, move: Move) -> None:
+        if self._engine is not None:
+            self._engine.models_moved(move.here, move.there)
+        usual = move.there == self.models.usual_folder
+        self.kept.change(models_folder="" if usual else str(move.there))
+
     def _uses_model(self, name: str) -> bool:
+        return name in self.models_in_use()
+
+    def models_in_use(self) -> set[str]:
+        """Name the models that edits which run or wait need."""
         jobs = () if self._engine is None else self._engine.jobs
-        return any(job.phase in ("waiting", "running") and job.job.model == name for job in jobs)
+        return {job.job.model for job in jobs if job.phase in ("waiting", "running")}
 
     @property
     def shows_models(self) -> bool:
@@ -359,9 +375,13 @@ class Desktop(QObject):
             self.theme.use(now.theme)
         if now.language != before.language:
             self.language.use(now.language)
-        engine = (now.memory_limit, now.idle_minutes)
-        if self._engine is not None and engine != (before.memory_limit, before.idle_minutes):
-            self._engine.change(memory_limit=now.memory_limit or None, idle_minutes=now.idle_minutes)
+        if self._engine is not None and _of_engine(now) != _of_engine(before):
+            self._engine.change(**_of_engine(now))
+        if self._results is not None and now.results_budget != before.results_budget:
+            self._results.change_budget(now.results_budget)
+            for window in self.windows:
+                if window.editing is not None:
+                    window.editing.results_changed.emit()
         self.attention.wanted = now.notify
 
     def close(self) -> None:
@@ -369,11 +389,18 @@ class Desktop(QObject):
         if self._engine is not None:
             self._engine.close()
         self.installer.close()
+        self.mover.close()
         self.attention.close()
         self.autosave.close()
         self.background.close()
         self.kept.flush()
         self._dragged.cleanup()
+
+
+def _of_engine(kept: Settings) -> dict[str, Any]:
+    """Give what `Engine.change` takes."""
+    precision = None if kept.precision == "automatic" else kept.precision
+    return {"memory_limit": kept.memory_limit or None, "idle_minutes": kept.idle_minutes, "precision": precision}
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from .edit_on_canvas import EditOnCanvas
 from .panels.before_key import BeforeKey
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .document.state import State
     from .main_window import MainWindow
     from .settings import Settings
+
+_OFFER_MS: Final = 60_000
+"""How long what was deleted can be brought back, unless something else is said before."""
 
 
 class DocumentPanels(QObject):
@@ -47,6 +50,8 @@ class DocumentPanels(QObject):
         self.before_key = BeforeKey(window.view, lambda: strip.chosen is not None, strip.show_before, self)
         self.job_line = JobLine(desktop.engine, background, window)
         window.status.show_job_line(self.job_line)
+        self._offer = QTimer(self, interval=_OFFER_MS, singleShot=True)
+        self._offer.timeout.connect(window.message.clear)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
         self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
         self.layers.carry_files(partial(desktop.with_layer_file, window))
@@ -95,8 +100,15 @@ class DocumentPanels(QObject):
     def _wipe(self, wipe: float) -> None:
         self.filmstrip.wipe(wipe)
 
-    def _offer_back(self, sentence: str, back: Callable[[], None]) -> None:
-        self._window.message.say(sentence, buttons={tr("Bring back"): back})
+    def _offer_back(self, sentence: str, back: Callable[[], None], free: Callable[[], None]) -> None:
+        """Offer what was deleted for a while; then it is off the disk."""
+        message = self._window.message
+        message.say(sentence, buttons={tr("Bring back"): back}, gone=partial(self._offer_over, free))
+        self._offer.start()
+
+    def _offer_over(self, free: Callable[[], None]) -> None:
+        self._offer.stop()
+        free()
 
     def _say_ready(self) -> None:
         self._window.inspector.open(INSTRUCT)
@@ -104,6 +116,8 @@ class DocumentPanels(QObject):
 
     def close(self) -> None:
         """Take everything away."""
+        if self._offer.isActive():
+            self._window.message.clear()
         self._window.desktop.kept.changed.disconnect(self._settings_changed)
         self.drops.close()
         self.before_key.close()

@@ -52,7 +52,7 @@ def rerun_snapshot(state: State, layer_id: str, store: ResultStore, result: Resu
     except RequestError as error:
         refusal = refusal_of(str(error))
         raise RequestError(refusal.sentence if refusal else str(error)) from error
-    return replace(made, model=result.model)
+    return replace(made, model=result.model, replaces=layer_id)
 
 
 def again_in(

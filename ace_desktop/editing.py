@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from mlx_model.request import Box, Picture, Progress, RequestError
+from mlx_model.request import Box, Progress, RequestError
 from mlx_model.weights.config import ModelConfig
 
 from .arrivals import Arrivals
@@ -31,7 +31,7 @@ from .document.geometry import Rect
 from .document.references import BoardReference, references_of
 from .document.result_layers import accept, accept_again, box_now, document_of, result_of_layer
 from .document.results import Result, ResultStore
-from .document.snapshot import Problem, Snapshot, frame_of, measures_of, problems, snapshot
+from .document.snapshot import Problem, Snapshot, Subject, frame_of, measures_of, problems, snapshot
 from .document.state import State, new_id, walk
 from .edit_again import again_in, exactly, more, rerun_snapshot
 from .engine.jobs import Job, JobStatus, Phase
@@ -101,7 +101,6 @@ class Editing(QObject):
         self._seen: tuple[State, ModelConfig, tuple[Box, tuple[int, int]] | None] | None = None
         self._boxes: dict[str, Box | None] = {}
         self._clips: dict[str, NDArray[np.uint8] | None] = {}
-        self._reruns: dict[str, str] = {}
         self._previewed = ""
         self._comparing = Comparing(session, self.results, background, self)
         self._comparing.compared.connect(self.compared)
@@ -127,7 +126,16 @@ class Editing(QObject):
 
     def named(self, state: State) -> State:
         """Give a state of this document with the project's id, under which its results are found."""
-        return state if project_of(state) else with_project(state, self._document)
+        return state if project_of(state) == self._document else with_project(state, self._document)
+
+    def become(self, document: str) -> None:
+        """Be the edit of a copy from now on, under whose id the results are: the document was saved as that."""
+        before, self._document = self._document, document
+        state = self.session.state
+        if state is self.session.history.state:
+            self.session.amend(self.named(state))
+        self.engine.hand_over(before, document)
+        self.results_changed.emit()
 
     @property
     def settings(self) -> EditSettings:
@@ -206,8 +214,8 @@ class Editing(QObject):
         """Put the edit as it is now into the queue; `failed` says why where it cannot be."""
         self.run_on_many(())
 
-    def run_on_many(self, subjects: Sequence[str | Picture]) -> None:
-        """Run the edit over several references (by id) or pictures, as one job."""
+    def run_on_many(self, subjects: Sequence[Subject]) -> None:
+        """Run the edit over several references (by id), pictures or files of pictures, as one job."""
         state, found = self.session.state, self._models(self.settings.model)
         blocking = [problem for problem in self.problems if problem.blocks]
         if found is None or (blocking and not subjects):
@@ -219,8 +227,8 @@ class Editing(QObject):
         if not self.settings.seed_locked:
             self._roll()
 
-    def _submit(self, make: Callable[[], Snapshot], folder: Path, replaces: str | None = None) -> None:
-        """Make a snapshot in a thread and hand it to the engine; its result takes a layer's place if one is named."""
+    def _submit(self, make: Callable[[], Snapshot], folder: Path) -> None:
+        """Make a snapshot in a thread and hand it to the engine."""
 
         def work() -> tuple[Snapshot, NDArray[np.uint8] | None]:
             made = make()
@@ -239,10 +247,9 @@ class Editing(QObject):
                 below=made.below,
                 parents=made.parents,
                 place=made.place,
+                replaces=made.replaces,
             )
             self._boxes[job.id], self._clips[job.id] = made.box, clip
-            if replaces is not None:
-                self._reruns[job.id] = replaces
             self.engine.submit(job)
 
         self._background.run(work, done, self.failed.emit, self)
@@ -318,11 +325,11 @@ class Editing(QObject):
         if result.foreign:
             self._make_document(result)
             return
-        layer_id = self._reruns.get(result.run)
+        layer_id = result.replaces
 
         def change(state: State) -> State:
             patch = self.results.patch(result_id)
-            if layer_id is not None and any(layer.id == layer_id for layer in walk(state.layers)):
+            if layer_id and any(layer.id == layer_id for layer in walk(state.layers)):
                 return accept_again(state, layer_id, result, patch)
             return accept(state, result, patch)
 
@@ -370,6 +377,11 @@ class Editing(QObject):
         self.results.restore(result_id)
         self._marked()
 
+    def purge(self, result_ids: Sequence[str]) -> None:
+        """Free the disk of deleted results; `restore` does not bring them back from then on."""
+        store = self.results
+        self._background.run(lambda: store.purge(result_ids), lambda _: None, self.failed.emit, self)
+
     def _marked(self) -> None:
         self._background.run(self.results.flush, lambda _: None, self.failed.emit, self)
         self.results_changed.emit()
@@ -408,7 +420,7 @@ class Editing(QObject):
         found = self._found(result)
         if found is not None:
             folder, config = found
-            self._submit(lambda: rerun_snapshot(state, layer_id, self.results, result, config), folder, layer_id)
+            self._submit(lambda: rerun_snapshot(state, layer_id, self.results, result, config), folder)
 
     @property
     def stale(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from .attention import Attention
-from .sentences import said
+from .engine.sentences import job_said
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class JobNews(QObject):
             many = tr("{number} pictures are ready to choose from.", number=count)
             self._attention.ended(tr("Your edit is ready"), job.job.title or many, self._show)
         else:
-            self._attention.ended(tr("Your edit needs a look"), said(job.sentence), self._show)
+            self._attention.ended(tr("Your edit needs a look"), job_said(job.sentence), self._show)
 
 
 def _share(job: JobStatus) -> float:

@@ -42,10 +42,15 @@ class Models(QObject):
     @property
     def folder(self) -> Path:
         """Where full models lie: ACE_MODELS, else the folder of the preferences, else the library's own place."""
+        chosen = self._kept.value.models_folder
+        return Path(chosen) if chosen and not self.folder_is_given else self.usual_folder
+
+    @property
+    def usual_folder(self) -> Path:
+        """The library's own place, or what the environment names."""
         from mlx_model.library.folders import models_folder
 
-        chosen = self._kept.value.models_folder
-        return Path(chosen) if chosen and not self.folder_is_given else models_folder()
+        return models_folder()
 
     @property
     def folder_is_given(self) -> bool:

@@ -31,6 +31,7 @@ from .icons import icon
 from .menus import conflicts
 from .model_preferences import ModelPreferences
 from .panels.controls import PlainButton
+from .panels.result_space import size_words
 from .translation import LANGUAGES, tr
 from .translation import marked as _
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 THEMES = (("system", _("Like the system")), ("light", _("Light")), ("dark", _("Dark")))
 AUTOSAVE = ((2, _("Every 2 seconds")), (5, _("Every 5 seconds")), (30, _("Every 30 seconds")), (0, _("Never")))
 EXPORT_KINDS = (("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WebP"), ("tiff", "TIFF"), ("avif", "AVIF"))
+ROOMS = (1, 2, 5, 10, 20, 50)
+"""Gigabytes for the results of a project that can be chosen."""
 PAGES = ("general", "models", "shortcuts")
 
 
@@ -92,6 +95,13 @@ class Preferences(QDialog):
         note = QLabel(tr("After an unexpected end the work is offered again."), page)
         note.setObjectName("caption")
         form.addRow("", note)
+        form.addRow(
+            tr("Room for results"),
+            self._choice(_rooms(kept.value.results_budget), "results_budget", tr("Room for results")),
+        )
+        room = QLabel(tr("For each project. Rejected results make room for new ones; others are only offered."), page)
+        room.setObjectName("caption")
+        form.addRow("", room)
         form.addRow(tr("Export as"), self._choice(EXPORT_KINDS, "export_kind", tr("Export as")))
         quality = QSpinBox(page)
         quality.setRange(1, 100)
@@ -125,6 +135,12 @@ class Preferences(QDialog):
         if event.type() == QEvent.Type.LanguageChange:
             self._fill()
         super().changeEvent(event)
+
+
+def _rooms(chosen: int) -> tuple[tuple[int, str], ...]:
+    """List the bytes that can be chosen; what was chosen before is among them."""
+    rooms = {number * 10**9: tr("{number} GB", number=number) for number in ROOMS}
+    return tuple(sorted({chosen: size_words(chosen), **rooms}.items()))
 
 
 class ShortcutEditor(QWidget):

@@ -69,7 +69,7 @@ SENTENCES: tuple[str, ...] = (
     _("Say in a few words what you want to see."),
     _("Choose one of the controls."),
     _("This model paints masks only; choose another task, model or adapter."),
-    _("At full strength no control is seen; lower it or choose no control."),
+    _("At a closeness of 0 % no control is seen; raise it or choose no control."),
     _("Choose a strength from 0 to 1."),
     _("Choose a seed of 0 or more."),
     _("Choose from 1 to 1000 steps."),
@@ -112,6 +112,11 @@ def said(text: str) -> str:
         if match := pattern.fullmatch(text):
             text = filled(tr(form), *match.groups())
             break
+    return as_sentence(text)
+
+
+def as_sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop."""
     first, _space, rest = text.partition(" ")
     if first.isalpha() and rest:  # a file's name stays as it is
         text = text[:1].upper() + text[1:]

@@ -21,7 +21,11 @@ RECENT = 12
 _WRITE_MS = 500
 _MOST = 2**20
 _MOST_BYTES = 2**50
-THEMES = ("system", "light", "dark")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "theme": ("system", "light", "dark"),
+    "precision": ("automatic", "float32", "bfloat16"),
+}
+"""Settings that are one of a few words, the default first."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class Settings:
 
     `autosave_seconds` 0 means never; `shortcuts` holds what differs, by action. `model` is the one that new pictures
     are edited with; `models_folder` "" is the usual place; `memory_limit`, in bytes, 0 is what suits the machine;
-    `idle_minutes` is how long a model stays loaded with nothing to do, 0 means always. `instructions` were run
-    before, the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under
-    "More" is open; `show_frame`: what the model will see is shown on the canvas.
+    `precision` is what models compute in; `idle_minutes` is how long a model stays loaded with nothing to do, 0 means
+    always. `results_budget` is the bytes that the results of one project may take. `instructions` were run before,
+    the last first; `presets` are words that the user keeps, by label. `edit_details`: what stands under "More" is
+    open; `show_frame`: what the model will see is shown on the canvas.
     """
 
     theme: str = "system"
@@ -57,7 +62,9 @@ class Settings:
     model: str = "pocket"
     models_folder: str = ""
     memory_limit: int = 0
+    precision: str = "automatic"
     idle_minutes: int = 10
+    results_budget: int = 2 * 10**9
     notify: bool = True
 
     def with_recent(self, path: Path) -> Settings:
@@ -86,13 +93,15 @@ def from_json(found: Any) -> Settings:
             value = {name: options for name, options in value.items() if isinstance(options, dict)}
         if type(value) is type(default) and (type(value) is not int or 0 <= value <= _largest(part.name)):
             taken[part.name] = value
-    settings = Settings(**taken)
-    return settings if settings.theme in THEMES else dataclasses.replace(settings, theme="system")
+    for name, choices in CHOICES.items():
+        if taken.get(name) not in choices:
+            taken[name] = choices[0]
+    return Settings(**taken)
 
 
 def _largest(name: str) -> int:
     """Give the largest number of a setting, so that it fits what it is given to: a timer, a slider, an allocator."""
-    return _MOST_BYTES if name == "memory_limit" else _MOST
+    return _MOST_BYTES if name in ("memory_limit", "results_budget") else _MOST
 
 
 class Kept(QObject):

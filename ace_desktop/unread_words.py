@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ Span = tuple[int, int]
 
 _SMALL = 4096
 """A vocabulary of fewer pieces holds whole words: what it has to spell letter by letter was never learnt."""
+_REMEMBERED = 4096
+"""Words whose answer is kept: a line is read anew at every key."""
 _SPELLED = 2  # a single one may be a Korean particle
 
 
@@ -31,11 +34,12 @@ class WordReader:
         self._tokenizer: Any = load_tokenizers(folder, config.prompt).t5
         self._unknown: int | None = self._tokenizer.token_to_id("<unk>")
         self.small: bool = self._tokenizer.get_vocab_size() < _SMALL
+        self._read_before = lru_cache(_REMEMBERED)(self._reads)
 
     def unread(self, text: str) -> list[Span]:
         """List the words that are not read: some of their letters are unknown, or all of them only as letters."""
-        spans = [(match.start(), len(match.group())) for match in re.finditer(r"\S+", text)]
-        return [span for span in spans if not self._reads(text[span[0] : sum(span)])]
+        words = re.finditer(r"\S+", text)
+        return [(word.start(), len(word[0])) for word in words if not self._read_before(word[0])]
 
     def _reads(self, word: str) -> bool:
         if not any(letter.isalpha() for letter in word):

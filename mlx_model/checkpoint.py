@@ -106,11 +106,13 @@ def _checkpoint(latent: npt.NDArray[Any], about: Mapping[str, Any]) -> Checkpoin
     return Checkpoint(latent, about["step"], EditRequest.from_json(request), model, weights, precision)
 
 
-def require_same_run(checkpoint: Checkpoint, request: EditRequest, weights: str, shape: tuple[int, ...]) -> None:
-    """Refuse a checkpoint that is not of this settled request, these weights and a latent of this shape.
+def require_same_run(
+    checkpoint: Checkpoint, request: EditRequest, weights: str, shape: tuple[int, ...], precision: Precision
+) -> None:
+    """Refuse a checkpoint that is not of this settled request, these weights, a latent of this shape and precision.
 
     Raises:
-        RequestError: it is of another model, request, size or number of steps; the message says which.
+        RequestError: it is of another model, request, size, number of steps or precision; the message says which.
     """
     steps = request.steps or 0
     if checkpoint.weights != weights:
@@ -121,6 +123,8 @@ def require_same_run(checkpoint: Checkpoint, request: EditRequest, weights: str,
         problem = "is of another size"
     elif not 1 <= checkpoint.step <= steps:
         problem = f"is number {checkpoint.step} of {steps}"
+    elif checkpoint.precision != precision:
+        problem = f"was computed in {checkpoint.precision}"
     else:
         return
     raise RequestError(f"the kept step {problem}, so this edit cannot go on from it; run it from the beginning")

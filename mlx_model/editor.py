@@ -281,7 +281,8 @@ class Editor:
         """Make sure that it can be carried out, and say what lies ahead."""
         fit = settled.check(self._limit)
         if resume is not None:
-            require_same_run(resume, settled.settled, self._digest(settled.recipe), settled.latent_shape)
+            weights, shape = self._digest(settled.recipe), settled.latent_shape
+            require_same_run(resume, settled.settled, weights, shape, self._parts.precision)
         journey.note(*fit.released.values())
         memory.require_room(fit, self._limit)
         kept: dict[Stage, bool] = {
@@ -307,7 +308,8 @@ class Editor:
         condition = _kept(self._conditions, seen, _CANVASES, lambda: self._condition(job, canvas))
         latent, warnings = self._sample(job, text, canvas, condition)
         journey.enter("decode")
-        made = stages.decode(self._parts.autoencoder(journey.tick), latent, self.model.latent, journey.tick)
+        autoencoder, rows = self._parts.autoencoder(journey.tick), job.fit.strip_rows
+        made = stages.decode(autoencoder, latent, self.model.latent, journey.tick, rows)
         journey.enter("finish")
         picture, patch = stages.deliver(plan, request, made, journey.tick)
         journey.tick()

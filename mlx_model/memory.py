@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 
 from mlx_model.conditioning.paste_back import STRIP_PIXELS
-from mlx_model.networks.autoencoder import STRIP_ROWS
+from mlx_model.networks.autoencoder import STRIP_ROWS, THIN_ROWS
 from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, preview_channels
 from mlx_model.request import RequestError
 from mlx_model.runtime import COMPUTE_TYPE, ON_GPU, mx
@@ -149,15 +149,25 @@ _RELEASED: Final = {
     Release.ALL: ("all", "to save memory the model is loaded part by part, so every new instruction takes longer"),
 }
 _ROUGH_PREVIEWS: Final = ("preview", "to save memory the previews are rough")
+_THIN_STRIPS: Final = ("strips", "to save memory the result is decoded in thinner strips")
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a request fits into memory: what it needs, what is let go, and without the previews' decoder or with."""
+    """How a request fits into memory: what it needs, what is let go, and what is done otherwise.
+
+    ``rough_previews``: without their decoder; ``thin_strips``: the result is decoded in these.
+    """
 
     need: Need
     release: Release
     rough_previews: bool = False
+    thin_strips: bool = False
+
+    @property
+    def strip_rows(self) -> int:
+        """The rows of a strip in which the result is decoded."""
+        return THIN_ROWS if self.thin_strips else STRIP_ROWS
 
     @property
     def peak(self) -> int:
@@ -168,7 +178,8 @@ class Fit:
     def released(self) -> dict[str, str]:
         """What is let go, by name, with a sentence for the person; the most that is done says the rest."""
         steps = [_RELEASED[self.release]] if self.release else []
-        return dict([*steps, _ROUGH_PREVIEWS] if self.rough_previews else steps)
+        steps += [_ROUGH_PREVIEWS] if self.rough_previews else []
+        return dict([*steps, _THIN_STRIPS] if self.thin_strips else steps)
 
 
 def weights_of(
@@ -203,15 +214,15 @@ def _bytes(path: Path, compute: int) -> int:
     )
 
 
-def estimate(config: ModelConfig, weights: Weights, work: Work) -> Need:
-    """Estimate what a request needs."""
+def estimate(config: ModelConfig, weights: Weights, work: Work, strip_rows: int = STRIP_ROWS) -> Need:
+    """Estimate what a request needs whose result is decoded in strips of so many rows."""
     number = weights.stream_bytes or COMPUTE_TYPE.size
     return Need(
         weights,
         _text(config, number),
         _encode(config, work.canvas),
         max(_denoise(config, work, number), _preview(config, weights.preview_channels, work, number)),
-        _decode(config, work.target),
+        _decode(config, work.target, strip_rows),
         _finish(work.pictures),
         work.pictures.given,
     )
@@ -255,19 +266,19 @@ def _preview(config: ModelConfig, channels: int, work: Work, number: int) -> int
 
 
 def _encode(config: ModelConfig, size: tuple[int, int]) -> int:
-    return _convolutions(config, size, 1.2, 16)
+    return _convolutions(config, size, 1.2, 16, STRIP_ROWS)
 
 
-def _decode(config: ModelConfig, size: tuple[int, int]) -> int:
-    return _convolutions(config, size, 1.6, 28)
+def _decode(config: ModelConfig, size: tuple[int, int], rows: int) -> int:
+    return _convolutions(config, size, 1.6, 28, rows)
 
 
-def _convolutions(config: ModelConfig, size: tuple[int, int], kept: float, strip: float) -> int:
+def _convolutions(config: ModelConfig, size: tuple[int, int], kept: float, strip: float, rows: int) -> int:
     width, height = size
     autoencoder = config.autoencoder
     if isinstance(autoencoder, TinyAutoencoderConfig):
         return _tiny(width, height, autoencoder.channels)
-    share = kept + strip * min(STRIP_ROWS / height, 1)
+    share = kept + strip * min(rows / height, 1)
     return int(share * width * height * autoencoder.ch * FLOAT)
 
 
@@ -314,15 +325,19 @@ def container_limits(mounted: Path, own: Path) -> list[int]:
 def fit(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
     """Return the first way down a ladder of smaller choices in which a request fits into ``limit`` bytes.
 
-    They are: to keep everything, to let go ever more on the way, to do without the decoder for previews. Where none
-    is enough, the last one is returned.
+    They are: to keep everything, to let go ever more on the way, to do without the decoder for previews, to decode
+    in thinner strips where that needs less. Where none is enough, the last one is returned.
     """
     need = estimate(config, weights, work)
     rough = need.least > limit and weights.preview_channels > 0
     if rough:
-        need = estimate(config, replace(weights, preview=0, preview_channels=0), work)
+        weights = replace(weights, preview=0, preview_channels=0)
+        need = estimate(config, weights, work)
+    thinner = estimate(config, weights, work, THIN_ROWS)
+    thin = need.least > limit and thinner.least < need.least
+    need = thinner if thin else need
     release = next((release for release in Release if need.peak(release) <= limit), Release.ALL)
-    return Fit(need, release, rough)
+    return Fit(need, release, rough, thin)
 
 
 def check(config: ModelConfig, weights: Weights, work: Work, limit: int) -> Fit:
@@ -403,7 +418,7 @@ def largest_side(config: ModelConfig, weights: Weights, work: Work, limit: int) 
     share = work.target[0] * work.target[1] / area
     for side in range(int(math.sqrt(area)) // multiple * multiple, 0, -multiple):
         smaller = replace(work, canvas=(side, side), target=(max(1, round(side * share)), side))
-        if estimate(config, weights, smaller).least <= limit:
+        if estimate(config, weights, smaller, THIN_ROWS).least <= limit:
             return side
     return None
 

@@ -30,7 +30,7 @@ from mlx_model.conditioning.paste_back import new_picture, paste_back
 from mlx_model.conditioning.preprocess import apply_control
 from mlx_model.conditioning.prompt import PromptTokenizers, tokenize
 from mlx_model.conditioning.region import LONGEST_ASPECT, Region, bounding_box
-from mlx_model.networks.autoencoder import Autoencoder
+from mlx_model.networks.autoencoder import STRIP_ROWS, Autoencoder
 from mlx_model.networks.modulation import StepModulation
 from mlx_model.networks.transformer import Transformer
 from mlx_model.parts import AnyAutoencoder, TextEncoders
@@ -299,16 +299,16 @@ def velocity_of(
 
 
 def decode(
-    autoencoder: AnyAutoencoder, latent: mx.array, config: LatentConfig, tick: Tick
+    autoencoder: AnyAutoencoder, latent: mx.array, config: LatentConfig, tick: Tick, strip_rows: int = STRIP_ROWS
 ) -> npt.NDArray[np.float32]:
-    """Turn the transformer's latent (1, h, w, 16) into sRGB (8 h, 8 w, 3) from 0 to 1.
+    """Turn the transformer's latent (1, h, w, 16) into sRGB (8 h, 8 w, 3) from 0 to 1, by strips of so many rows.
 
     Raises:
         ArithmeticError: the numbers are not finite, or one number everywhere.
     """
     raw = latent / config.scale + config.shift
     tiled = isinstance(autoencoder, Autoencoder)
-    decoded = autoencoder.decode_tiled(raw, on_strip=tick) if tiled else autoencoder.decode(raw, tick)
+    decoded = autoencoder.decode_tiled(raw, strip_rows, tick) if tiled else autoencoder.decode(raw, tick)
     pixels = np.array(decoded[0], np.float32)
     if not (np.isfinite(pixels).all() and pixels.min() < pixels.max()):
         raise ArithmeticError("the decoded picture is not finite, or the same everywhere")

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from ..dialogs import ask_size, question
 from ..document.plane import Plane
-from ..document.state import RasterLayer, State
+from ..document.state import RasterLayer, State, new_id
 from ..session import Session
 from ..translation import tr
 from .doing import Command, session_of
@@ -119,6 +119,8 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
         return
     state, before, results = session.history.state, window.last_save, window.desktop.results
     named = state if window.editing is None else window.editing.named(state)
+    copied = session.path is not None and path.absolute() != session.path.absolute()
+    copy = new_id() if copied else None  # results that are deleted in one are not deleted in the other
     window.saving = True
     window.status.say(tr("Saving {name}…", name=path.name))
 
@@ -126,6 +128,8 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
         window.saving = False
         window.last_save = written
         session.saved(state, path)
+        if copy is not None and window.editing is not None and window.session is session:
+            window.editing.become(copy)
         window.desktop.kept.set(window.desktop.kept.value.with_recent(path))
         window.status.say(tr("Saved {name}.", name=path.name))
         then()
@@ -134,7 +138,7 @@ def _write(window: MainWindow, path: Path, then: Callable[[], None]) -> None:
         window.saving = False
         window.fail(error)
 
-    window.desktop.background.run(lambda: save_project(path, named, results, before), done, failed, session)
+    window.desktop.background.run(lambda: save_project(path, named, results, before, copy), done, failed, session)
 
 
 def _revert(window: MainWindow) -> None:

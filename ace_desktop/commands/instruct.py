@@ -108,7 +108,7 @@ def _on_result(do: Callable[[Editing, str], None]) -> Command:
 def _many(window: MainWindow) -> None:
     from ..panels.run_on_many import RunOnMany
 
-    RunOnMany(editing_of(window), window.desktop.background, window.fail, window).open()
+    RunOnMany(editing_of(window), window).open()
 
 
 def seed_is_locked(window: MainWindow) -> bool:

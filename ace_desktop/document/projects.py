@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from mlx_model.library.folders import file_digest
+from mlx_model.places import reason
 from mlx_model.request import RequestError
 
 from .edit import project_of, with_project
@@ -48,15 +50,34 @@ def open_project(path: Path, stores: ResultStores, warn: Warn = ignore) -> State
     return state
 
 
-def save_project(path: Path, state: State, stores: ResultStores, before: Saved | None = None) -> Saved:
-    """Save a document as `write_openraster` does, with the results of its project beside it."""
+def save_project(
+    path: Path, state: State, stores: ResultStores, before: Saved | None = None, copy: str | None = None
+) -> Saved:
+    """Save a document as `write_openraster` does, with the results of its project beside it.
+
+    `copy`: it becomes a project of its own under this id, with all results; the one that it was keeps what it had.
+
+    Raises:
+        DocumentError: it cannot be saved, and is the project that it was.
+    """
     project = project_of(state)
     if project is None:
         return write_openraster(path, state, before)
     store = stores.of(project)
     store.load()
-    saved = write_openraster(path, state, before, store.entries())
-    stores.claim(project)
+    if copy is not None:
+        try:
+            stores.part(project, copy)
+        except OSError as error:
+            raise DocumentError(f"{path.name} could not be saved: {reason(error)}") from error
+    try:
+        saved = write_openraster(path, with_project(state, copy or project), before, store.entries())
+    except DocumentError:
+        if copy is not None:
+            with contextlib.suppress(OSError):
+                stores.part(copy, project)
+        raise
+    stores.claim(copy or project)
     return saved
 
 

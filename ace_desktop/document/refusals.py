@@ -61,7 +61,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
          "This model paints masks only; choose another task, model or adapter.",
          adapters=(Adapter("any"),)),
     _row("at a strength of 1 the model", "strength",
-         "At full strength no control is seen; lower it or choose no control.",
+         "At a closeness of 0 % no control is seen; raise it or choose no control.",
          strength=None),
     _row("the strength must lie", "strength", "Choose a strength from 0 to 1.", strength=None),
     _row("the seed must be", "seed", "Choose a seed of 0 or more.", seed=0),

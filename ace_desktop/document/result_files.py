@@ -4,15 +4,18 @@
 <id>.png               what was painted, cropped to the box, with the recipe inside
 inputs/<digest>.png    what the model saw within the box, masks and references; shared by results
 thumbnails/            small pictures that can be made again
-deleted/, damaged/     what was deleted since the store was opened, what could not be read
+deleted/, damaged/     what was deleted and can still be restored, what could not be read
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterable
+import shutil
+import time
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +38,8 @@ FORMAT: Final = 1
 INPUTS: Final = "inputs"
 FOLDER: Final = "results/"
 """Where results lie in a project file."""
+_YOUNGEST: Final = 60.0
+"""Seconds in which a picture may still get its description."""
 _RESULT_FILE: Final = re.compile(r"([0-9a-f]{32})\.(json|png)")
 _INPUT_FILE: Final = re.compile(r"inputs/([0-9a-f]{64})\.png")
 _TEXTS: Final = ("id", "created", "model", "run", "below", "base")
@@ -56,7 +61,8 @@ class Result:
     one was made of. `box` is where the patch lies in a picture of `frame` (width, height); `below` is the digest of
     what lay below the edit. `foreign`: it was made for another picture than the document. `seconds` it took; `size`
     is that of the patch in bytes on disk; `base` names the file of what the model saw, "" where nothing was there.
-    `place` is where the document's picture lay then.
+    `place` is where the document's picture lay then; `replaces` is the id of the layer that was run again and whose
+    place it takes, "" where there is none.
     """
 
     id: str
@@ -78,6 +84,7 @@ class Result:
     accepted: bool = False
     warnings: tuple[str, ...] = ()
     place: Place = ()
+    replaces: str = ""
 
     @property
     def request(self) -> EditRequest:
@@ -145,7 +152,7 @@ def to_json(result: Result) -> bytes:
         name: getattr(result, name)
         for name in (
             "id", "created", "model", "run", "parents", "box", "frame", "below", "base", "seconds", "size", "foreign",
-            "starred", "rejected", "accepted", "warnings", "place",
+            "starred", "rejected", "accepted", "warnings", "place", "replaces",
         )
     }  # fmt: skip
     recipe, asked = json.loads(result.recipe.to_json()), json.loads(result.asked.to_json())
@@ -184,6 +191,7 @@ def from_json(data: bytes) -> Result:
             size=whole(held["size"], 0),
             warnings=tuple(str(sentence) for sentence in held["warnings"]),
             place=checked(held.get("place", ())),
+            replaces=str(held.get("replaces", "")),
         )
         if any(not _DIGEST.fullmatch(name) for name in made.inputs):
             raise ValueError("inputs")
@@ -215,6 +223,59 @@ def own_entries(names: Iterable[str]) -> list[str]:
 
 def _is_ours(name: str) -> bool:
     return bool(_RESULT_FILE.fullmatch(name) or _INPUT_FILE.fullmatch(name))
+
+
+def tidied(folder: Path, results: Mapping[str, Result], later: Collection[str]) -> dict[str, int]:
+    """Remove what belongs to no result: what a killed process left, and the inputs of deleted ones.
+
+    `later` are the ids of what another version wrote. Returns the bytes of the inputs that were there.
+    """
+    sizes: dict[str, int] = {}
+    needed = {name for result in results.values() for name in result.inputs}
+    for path in folder.glob(f"{INPUTS}/*.png"):
+        with contextlib.suppress(OSError):
+            sizes[path.stem] = path.stat().st_size
+            if path.stem not in needed and not later and _old(path):  # what those need, nobody knows
+                path.unlink()
+    for path in folder.glob("thumbnails/*.png"):
+        with contextlib.suppress(OSError):
+            if path.stem.rpartition("-")[0] not in results and _old(path):
+                path.unlink()
+    for path in folder.glob("*.png"):
+        with contextlib.suppress(OSError):
+            if path.stem not in results and path.stem not in later and _old(path):
+                path.unlink()
+    return sizes
+
+
+def _old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _YOUNGEST
+
+
+def copy_results(here: Path, there: Path) -> None:
+    """Have all files of results in another folder as well, descriptions last: half a result is not one.
+
+    They are links where the disk has those, since none is ever written to again.
+
+    Raises:
+        OSError: the disk is full, or cannot be written to.
+    """
+    there.mkdir(parents=True, exist_ok=True)
+    for part in (INPUTS, "thumbnails", "deleted", ""):
+        for suffix in ("png", "json"):
+            for path in (here / part).glob(f"*.{suffix}"):
+                (there / part).mkdir(exist_ok=True)
+                _copy(path, there / part / path.name)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, FileExistsError):  # it was deleted meanwhile, or is there already
+        try:
+            copy.hardlink_to(path)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # the disk knows no links
+            shutil.copy2(path, copy)
 
 
 def cropped(picture: Picture, box: Box) -> Picture:

@@ -45,6 +45,29 @@ class ResultStores:
                 if time.time() - newest > _UNCLAIMED:
                     shutil.rmtree(place, ignore_errors=True)
 
+    def part(self, project: str, copy: str) -> None:
+        """Let a project that is saved as another file go on as that one, under its own id; slow.
+
+        The store that is in use becomes that of the copy, with all results; those of the project stay where they are.
+
+        Raises:
+            DocumentError: a mark cannot be written.
+            OSError: the disk is full, or cannot be written to.
+        """
+        store = self.of(project)
+        store.move_to(self.folder / copy)
+        with self._guard:
+            self._stores[copy] = store
+            if self._stores.get(project) is store:
+                del self._stores[project]
+
+    def change_budget(self, budget: int) -> None:
+        """Let each project take so many bytes from now on; nothing is deleted by that alone."""
+        with self._guard:
+            self.budget = budget
+            for store in self._stores.values():
+                store.budget = budget
+
     def of(self, project: str) -> ResultStore:
         """Give a project's store; quick."""
         with self._guard:

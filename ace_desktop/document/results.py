@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from .result_files import (
     INPUTS,
     LaterVersion,
     Result,
+    copy_results,
     cropped,
     from_json,
     laid_over,
@@ -34,18 +34,17 @@ from .result_files import (
     read_png,
     recipe_of,
     shrunk,
+    tidied,
     to_json,
 )
 from .savefile import save_file
 
-BUDGET: Final = 2 * 2**30
+BUDGET: Final = 2 * 10**9
 """Bytes that the results of one project may take unless a person says otherwise."""
 CLAIMED: Final = "claimed"
 """The name of the mark that a file leads to a project."""
 _MOST_FILES: Final = 10_000
 """Of results in a project file; half of what is opened."""
-_YOUNGEST: Final = 60.0
-"""Seconds in which a picture may still get its description."""
 
 
 class Made(Protocol):
@@ -63,6 +62,8 @@ class Made(Protocol):
     def parents(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def place(self) -> Place: ...  # noqa: D102
+    @property
+    def replaces(self) -> str: ...  # noqa: D102
 
 
 class ResultStore:
@@ -97,7 +98,8 @@ class ResultStore:
             shutil.rmtree(self.folder / "deleted", ignore_errors=True)
             for path in sorted(self.folder.glob("*.json")):
                 self._read(path)
-            self._sweep()
+            self._inputs = tidied(self.folder, self._results, self._later)
+            self.claimed |= (self.folder / CLAIMED).exists()
             self._loaded = True
 
     @property
@@ -177,6 +179,7 @@ class ResultStore:
             frame=frame,
             below=made.below,
             place=made.place,
+            replaces=made.replaces,
             base=base,
             seconds=sum(result.timings.values()),
             size=len(data),
@@ -244,7 +247,7 @@ class ResultStore:
     # Deleting
 
     def delete(self, result_id: str) -> None:
-        """Take a result away; `restore` brings it back as long as the program runs."""
+        """Take a result away; `restore` brings it back until `purge`, or until the program ends."""
         with self._guard:
             result = self._results.pop(result_id, None)
             if result is None:
@@ -260,6 +263,18 @@ class ResultStore:
                 self._move(result_id, self.folder / "deleted", self.folder)
                 self._results[result_id] = result
                 self._unwritten.add(result_id)  # a mark may have come with no time to be written
+
+    def purge(self, result_ids: Iterable[str]) -> None:
+        """Free the disk of these, as far as they were deleted; they cannot be restored from then on; slow."""
+        with self._writing:  # nothing is being written that needs the same inputs
+            with self._guard:
+                gone = {name: self._deleted.pop(name) for name in result_ids if name in self._deleted}
+            for result_id in gone:
+                removed = [self.folder / "deleted" / f"{result_id}.{suffix}" for suffix in ("json", "png")]
+                for path in (*removed, *self.folder.glob(f"thumbnails/{result_id}-*.png")):
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+            self._drop_inputs(name for result in gone.values() for name in result.inputs)
 
     @property
     def bytes_used(self) -> int:
@@ -313,6 +328,7 @@ class ResultStore:
             if picture.size != result.box[2:]:
                 raise ValueError("size")
         except (OSError, ValueError) as error:
+            self._held(result_id)  # deleted while it was read: it is whole
             raise self._set_aside(result_id) from error
         return picture
 
@@ -359,11 +375,11 @@ class ResultStore:
     def entries(self) -> dict[str, Path]:
         """Name the files of all results but the rejected ones as they lie in a project file.
 
-        Those with a star and those that became layers come first, and no more than the budget: a file that grew for
-        ever could no longer be opened.
+        Those with a star and those that became layers come first, and no more than the budget, nor than `BUDGET`: a
+        file that grew for ever could no longer be opened.
         """
         found: dict[str, Path] = {}
-        room = self.budget
+        room = min(self.budget, BUDGET)
         for result in sorted(self.all(), key=lambda result: not (result.starred or result.accepted)):
             names = {f"{INPUTS}/{name}.png": self._inputs.get(name, 0) for name in sorted(result.inputs)}
             names |= {f"{result.id}.png": result.size, f"{result.id}.json": 0}
@@ -389,6 +405,21 @@ class ResultStore:
                         self._inputs[path.stem] = len(entries[entry])
                     elif path.suffix == ".json":
                         self._read(path)
+
+    def move_to(self, folder: Path) -> None:
+        """Go on in another folder, with all that is in this one, which stays as it is; slow.
+
+        Raises:
+            DocumentError: a mark cannot be written.
+            OSError: the disk is full, or cannot be written to.
+        """
+        self.flush()
+        with self._loading, self._writing:
+            copy_results(self.folder, folder)
+            with self._guard:
+                self.folder, self.claimed = folder, False
+                for result_id in self._deleted:  # meanwhile
+                    self._move(result_id, folder, folder / "deleted")
 
     # On disk
 
@@ -449,23 +480,6 @@ class ResultStore:
                 with contextlib.suppress(FileNotFoundError):
                     (here / f"{result_id}.{suffix}").replace(there / f"{result_id}.{suffix}")
 
-    def _sweep(self) -> None:
-        """Remove what belongs to no result: what a killed process left, and the inputs of deleted ones."""
-        needed = {name for result in self._results.values() for name in result.inputs}
-        for path in self.folder.glob(f"{INPUTS}/*.png"):
-            with contextlib.suppress(OSError):
-                self._inputs[path.stem] = path.stat().st_size
-                if path.stem not in needed and not self._later and _old(path):  # what those need, nobody knows
-                    path.unlink()
-        for path in self.folder.glob("thumbnails/*.png"):
-            with contextlib.suppress(OSError):
-                if path.stem.rpartition("-")[0] not in self._results and _old(path):
-                    path.unlink()
-        for path in self.folder.glob("*.png"):
-            with contextlib.suppress(OSError):
-                if path.stem not in self._results and path.stem not in self._later and _old(path):
-                    path.unlink()
-
     def _drop_inputs(self, names: Iterable[str]) -> None:
         with self._guard:
             held = (*self._results.values(), *self._deleted.values())
@@ -473,7 +487,3 @@ class ResultStore:
         for name in set() if self._later else set(names) - needed:
             with contextlib.suppress(OSError):
                 (self.folder / INPUTS / f"{name}.png").unlink(missing_ok=True)
-
-
-def _old(path: Path) -> bool:
-    return time.time() - path.stat().st_mtime > _YOUNGEST

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,6 +14,7 @@ import numpy as np
 from mlx_model.conditioning.preprocess import apply_control
 from mlx_model.conditioning.region import LONGEST_ASPECT, Region
 from mlx_model.pictures.inputs import SMALLEST
+from mlx_model.pictures.read import read_picture
 from mlx_model.places import is_file
 from mlx_model.request import Adapter, Box, EditRequest, Picture, Reference, RequestError, digest
 from mlx_model.tasks import TASKS, recipe_for
@@ -34,13 +36,15 @@ from .edit import (
 from .frame_place import Place, place_of
 from .geometry import Rect
 from .masks import Grey, grey_of
+from .picture_sources import PictureSources
 from .references import BoardReference, change_reference, reference_picture, references_of
 from .refusals import DAMAGED_REFERENCE, OUTSIDE_FRAME, TOO_SMALL, refusal_of
 from .result_layers import RESULT
 from .state import State, depth_of, walk
 
-Subject: TypeAlias = str | Picture
-"""One of the many that a request is run over: a reference by its id, or a picture in place of the document's."""
+Subject: TypeAlias = str | Picture | Path
+"""One of the many that a request is run over: a reference by its id, or a picture or a picture's file in place of the
+document's."""
 
 LARGEST_SIDE: Final = 8192
 """Of a new picture, in pixels."""
@@ -59,7 +63,7 @@ class Snapshot:
     `requests` are the variations, or one request over many; `pictures` holds what they name, by digest. `document` is
     the project's id, `below` the digest of what lay below the edit within the frame ("" where nothing counts),
     `parents` the ids of the results that can be seen there. `box` is where previews belong, None where nowhere;
-    `place` is where the document's picture lay then.
+    `place` is where the document's picture lay then; `replaces` the id of the layer that is run again, "" for none.
     """
 
     requests: tuple[EditRequest, ...]
@@ -72,6 +76,7 @@ class Snapshot:
     parents: tuple[str, ...] = ()
     box: Box | None = None
     place: Place = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,20 +206,22 @@ def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) ->
 
     Without `many` one request for each variation (each with one more than the seed before), otherwise one for each
     subject, all with the same seed: a reference takes the place of all that are on, a picture that of the document;
-    the mask counts for pictures of the document's size alone.
+    the mask counts for pictures of the document's size alone. What differs from one to the next is read anew when it
+    is asked for, so that one of them is in memory at a time.
 
     Raises:
         RequestError: the edit cannot run; the message is for the person.
     """
     settings, pictures = settings_of(state), dict[str, Picture]()
+    sources: dict[str, Callable[[], Picture]] = {}
     if many:
-        requests = [_request_for(state, config, subject, pictures) for subject in many]
+        requests = [_request_for(state, config, subject, pictures, sources) for subject in many]
     else:
         first = _request(state, config, pictures)
         seeds = [(settings.seed + number) % 2**64 for number in range(settings.variations)]
         requests = [replace(first, seed=seed) for seed in seeds]
     task = requests[0].task or inferred_task(state)
-    foreign = any(isinstance(subject, Picture) for subject in many)
+    foreign = any(isinstance(subject, Picture | Path) for subject in many)
     below, parents, box = "", (), None
     if not foreign:
         box = frame_of(state, config)[0]
@@ -222,7 +229,7 @@ def snapshot(state: State, config: ModelConfig, many: Sequence[Subject] = ()) ->
         below, parents = digest_of(state.layers, Rect(*box), state.profile), _parents(state, Rect(*box))
     return Snapshot(
         requests=tuple(requests),
-        pictures=pictures,
+        pictures=PictureSources(pictures, sources) if sources else pictures,
         task=task,
         model=settings.model,
         title=settings.instruction.strip() or TASKS[task].title,
@@ -310,12 +317,30 @@ def mask_picture(grey: Grey) -> Picture:
     return Picture(pixels)
 
 
-def _request_for(state: State, config: ModelConfig, subject: Subject, pictures: dict[str, Picture]) -> EditRequest:
+def _request_for(
+    state: State,
+    config: ModelConfig,
+    subject: Subject,
+    pictures: dict[str, Picture],
+    sources: dict[str, Callable[[], Picture]],
+) -> EditRequest:
+    """Make the request of one of many; what it alone needs goes to the sources."""
     if isinstance(subject, Picture):
         return _request(state, config, pictures, subject)
-    for reference in used_references(state):
-        state = change_reference(state, reference.id, on=False)
-    return _request(change_reference(state, subject, on=True), config, pictures)
+    if isinstance(subject, Path):
+        request = _request(state, config, pictures, read_picture(subject))
+        own, source = request.picture, partial(read_picture, subject)
+    else:
+        for reference in used_references(state):
+            state = change_reference(state, reference.id, on=False)
+        state = change_reference(state, subject, on=True)
+        request = _request(state, config, pictures)
+        (shown,) = used_references(state)
+        own, source = request.references[0].picture, lambda: _shown(state, shown)[0]
+    if own is not None and own not in (request.mask, request.control_picture):
+        pictures.pop(own, None)
+        sources[own] = source
+    return request
 
 
 def _request(

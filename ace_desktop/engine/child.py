@@ -172,14 +172,21 @@ class Worker:
         wanted = (work.folder, work.memory_limit, work.precision)
         if self._editor is None or self._made_for != wanted:
             from mlx_model.editor import Editor
+            from mlx_model.runtime import ON_GPU
             from mlx_model.text_store import default_store
 
             self._editor, self._made_for = None, None  # two models at once may be too much
             store = default_store()
-            self._editor = Editor(work.folder, work.memory_limit, text_store=store, precision=work.precision)
+            precision = computed_in(work.precision, on_gpu=ON_GPU)
+            self._editor = Editor(work.folder, work.memory_limit, text_store=store, precision=precision)
             self._editor.paces = work.paces.get(self._editor.model.name, {})
             self._made_for = wanted
         return self._editor
+
+
+def computed_in(wanted: Precision | None, *, on_gpu: bool) -> Precision | None:
+    """Give what the networks compute in: only float32 is fast on a processor, whatever is wanted there."""
+    return wanted if on_gpu else None
 
 
 _TROUBLES: Final = (

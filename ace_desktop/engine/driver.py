@@ -21,9 +21,10 @@ from mlx_model.progress import Stage
 from mlx_model.request import Precision
 
 from . import child
+from .awake import Awake, Standstill
 from .events import Event, HasEnded, HasStuck, Learnt, taken
 from .faults import NO_ROOM, NOT_STARTED, PICTURES_LOST, STUCK_ENDED, TROUBLES
-from .jobs import Job
+from .jobs import Job, names_of
 from .process import Entry, ModelProcess
 from .protocol import (
     Advanced,
@@ -69,12 +70,15 @@ class Task:
 class _Running:
     """The task in hand; `heard` is when its process gave the last sign of life, by time.monotonic.
 
-    `taken`: the process has the pictures. `again`: it is handed over for the second time. `give_up` is when a
-    cancelled task has to have stopped.
+    `parts` are what is still to be handed over, the part in hand first: requests (by index) that speak of the same
+    pictures, so that of many the pictures of one are in memory. `taken`: the process has those of the part.
+    `again`: it is handed over for the second time. `give_up` is when a cancelled task has to have stopped.
     """
 
     task: Task
+    parts: deque[tuple[int, ...]]
     heard: float
+    silences: dict[str, float] = field(default_factory=dict[str, float])
     stage: str = ""
     blocks: list[str] = field(default_factory=list[str])
     taken: bool = False
@@ -88,7 +92,8 @@ class Driver(threading.Thread):
 
     `log_file` takes what the process prints. `patience` is the seconds of silence from which on a job may count as
     stuck; `save_after` the seconds from which on states of a job are saved; after `idle_seconds` without a job (None:
-    never) the process ends, and with it all the memory that the model takes.
+    never) the process ends, and with it all the memory that the model takes. `awake` keeps the machine from sleeping
+    while a task runs, `standstill` notices where it slept.
     """
 
     def __init__(
@@ -100,6 +105,8 @@ class Driver(threading.Thread):
         patience: float = 30.0,
         save_after: float = 60.0,
         idle_seconds: float | None = 600.0,
+        awake: Awake | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         super().__init__(name="engine", daemon=True)
         self._idle_seconds = idle_seconds
@@ -112,6 +119,7 @@ class Driver(threading.Thread):
         self._process: ModelProcess | None = None
         self._running: _Running | None = None
         self._names = Numbered()
+        self._awake, self._standstill = awake or Awake(), standstill or Standstill()
         self._idle_since = time.monotonic()
 
     # From any thread
@@ -168,6 +176,7 @@ class Driver(threading.Thread):
             if self._process is not None:
                 self._end_process(self._process)
             self._drop_blocks()
+            self._awake.release()
             for end in (self._woken, self._wakes):
                 os.close(end)
 
@@ -197,18 +206,27 @@ class Driver(threading.Thread):
             return None
         return max(0.0, self._idle_since + self._idle_seconds - time.monotonic())
 
-    def _begin(self, task: Task, *, again: bool = False) -> None:
-        self._running = running = _Running(task, time.monotonic(), again=again)
-        job = task.job
+    def _begin(self, task: Task) -> None:
+        self._running = running = _Running(task, parts_of(task), time.monotonic())
+        self._awake.hold()
+        self._standstill.begin()
+        self._hand_over(running)
+
+    def _hand_over(self, running: _Running, *, again: bool = False) -> None:
+        """Give the process the part that is first."""
+        running.taken, running.again, task = False, again, running.task
+        job, indices = task.job, running.parts[0]
         try:
             process = self._process = self._process or ModelProcess(self._log_file, self._entry)
         except OSError as error:
             self._finish(HasEnded(job.id, sentence=NOT_STARTED, details=str(error)))
             return
         try:
-            pictures = share_pictures(job.pictures, self._names)
+            wanted = sorted({name for index in indices for name in names_of(job.requests[index])} & set(job.pictures))
+            pictures = share_pictures(((name, job.pictures[name]) for name in wanted), self._names)
             running.blocks += [name for picture in pictures.values() for name in picture.names]
-            kept = None if task.checkpoint is None else task.checkpoint()
+            first = indices == parts_of(task)[0]
+            kept = task.checkpoint() if first and task.checkpoint is not None else None
             checkpoint = None if kept is None else share_checkpoint(kept, self._names)
             running.blocks += [] if checkpoint is None else [checkpoint.latent.name]
         except MemoryError as error:
@@ -216,7 +234,7 @@ class Driver(threading.Thread):
         except (OSError, LookupError, ValueError) as error:  # they were kept on the disk
             self._finish(HasEnded(job.id, sentence=PICTURES_LOST, details=str(error)))
         else:
-            requests = tuple((index, job.requests[index]) for index in task.indices)
+            requests = tuple((index, job.requests[index]) for index in indices)
             how = task.memory_limit, task.precision, task.paces, checkpoint, self._save_after
             process.send(Work(job.id, requests, pictures, job.folder, *how))
             running.heard = time.monotonic()
@@ -252,8 +270,16 @@ class Driver(threading.Thread):
                     running.stage = message.progress.stage
                 self._tell(taken(message, process.names))
             case Finished():
-                learnt = Learnt(process.machine or "", message.model, message.paces, message.silences)
-                self._finish(HasEnded(message.job, learnt=learnt))
+                for stage, seconds in message.silences.items():
+                    running.silences[stage] = max(seconds, running.silences.get(stage, 0.0))
+                running.parts.popleft()
+                if running.parts and running.give_up is None:
+                    self._drop_blocks()
+                    self._hand_over(running)
+                    return
+                measured = message.model, message.paces, running.silences, running.task.precision
+                learnt = Learnt(process.machine or "", *measured)
+                self._finish(HasEnded(message.job, bool(running.parts), learnt=learnt))
             case Stopped():
                 self._finish(HasEnded(message.job, cancelled=True))
             case Failed():
@@ -271,7 +297,7 @@ class Driver(threading.Thread):
             return
         if process.machine is not None and not running.taken and not running.again and running.give_up is None:
             self._drop_blocks()
-            self._begin(running.task, again=True)  # it died before the job could be to blame
+            self._hand_over(running, again=True)  # it died before the job could be to blame
             return
         if process.machine is not None:
             with contextlib.suppress(OSError):  # the next job tries again
@@ -289,6 +315,8 @@ class Driver(threading.Thread):
                 self._process = None
             return
         job_id = running.task.job.id
+        if self._standstill.ended():
+            running.heard = now  # it had no chance to give a sign of life
         if running.give_up is not None and now > running.give_up:
             self._end_process(process)
             self._finish(HasEnded(job_id, cancelled=True))
@@ -315,6 +343,7 @@ class Driver(threading.Thread):
 
     def _finish(self, event: HasEnded) -> None:
         self._drop_blocks()
+        self._awake.release()
         self._running, self._idle_since = None, time.monotonic()
         self._tell(event)
 
@@ -322,6 +351,20 @@ class Driver(threading.Thread):
         if self._running is not None:
             drop(self._running.blocks)
             self._running.blocks = []
+
+
+def parts_of(task: Task) -> deque[tuple[int, ...]]:
+    """Divide what is to be done where the pictures become others; there is one part at least."""
+    parts: deque[tuple[int, ...]] = deque()
+    before: frozenset[str] | None = None
+    for index in task.indices:
+        names = names_of(task.job.requests[index])
+        if names == before:
+            parts[-1] = (*parts[-1], index)
+        else:
+            parts.append((index,))
+        before = names
+    return parts or deque([()])
 
 
 def _nothing() -> None:

@@ -17,16 +17,16 @@ from mlx_model.weights.config import ModelConfig
 from mlx_model.work import expected_seconds, stage_work, work_of
 
 from ..background import Background
-from ..sentences import said
-from ..translation import tr
+from ..sentences import as_sentence
 from . import child, queue
+from .awake import Awake, Standstill
 from .driver import Driver, Task
 from .events import Event, HasAdvanced, HasEnded, HasMade, HasSaved, HasStuck
 from .faults import PROGRAM_ENDED, STUCK
 from .jobs import Job, JobStatus, Phase
 from .kept_jobs import KeptJobs
 from .process import Entry
-from .sentences import model_said
+from .sentences import in_english
 from .times import Times, read_times, write_times
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class Engine(QObject):
     `folder` is where jobs, times and the log of the model's process are kept; what an earlier run of the program left
     undone is in `jobs` again soon after the start, as interrupted. `memory_limit` is in bytes, None as the machine
     has it, and so is `precision`; after `idle_minutes` without a job (0: never) the model is let go. Tests set the
-    rest: `entry` runs in the process, `patience` and `save_after` are seconds (`driver.Driver`).
+    rest: `entry` runs in the process, `patience` and `save_after` are seconds, `awake` and `standstill` know of sleep
+    (`driver.Driver`).
     """
 
     jobs_changed = Signal()
@@ -67,6 +68,8 @@ class Engine(QObject):
         entry: Entry = child.main,
         patience: float = 30.0,
         save_after: float = 60.0,
+        awake: Awake | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         super().__init__(parent)
         self.folder: Final = folder
@@ -76,7 +79,7 @@ class Engine(QObject):
         self._working = ""
         self._began = 0.0
         self._times = Times()
-        self._loaded: tuple[int | None, str] = (None, "")
+        self._loaded: tuple[int | None, str, Precision | None] = (None, "", None)
         self._closed = False
         self._held: dict[str, int] = {}
         self._kept: KeptJobs | None = None
@@ -90,6 +93,8 @@ class Engine(QObject):
             patience=patience,
             save_after=save_after,
             idle_seconds=60 * idle_minutes or None,
+            awake=awake,
+            standstill=standstill,
         )
         self._driver.start()
 
@@ -159,6 +164,22 @@ class Engine(QObject):
         self._change(queue.without(self._queue, job_id))
         self._put_away(job_id)
 
+    def hand_over(self, document: str, to: str) -> None:
+        """Let the jobs of a document belong to another from now on: it was saved as that."""
+        for status in self._queue:
+            if status.job.document == document:
+                self._queue = queue.changed(self._queue, status.id, job=replace(status.job, document=to))
+                self._keep(status.id)
+        self.jobs_changed.emit()
+
+    def models_moved(self, before: Path, now: Path) -> None:
+        """Look for the models of jobs in another folder from now on."""
+        for status in self._queue:
+            if status.job.folder.is_relative_to(before):
+                folder = now / status.job.folder.relative_to(before)
+                self._queue = queue.changed(self._queue, status.id, job=replace(status.job, folder=folder))
+                self._keep(status.id)
+
     def hold(self, job_id: str) -> None:
         """Keep a job's pictures, and do not note yet that it has made something: results are being put on the disk.
 
@@ -201,12 +222,12 @@ class Engine(QObject):
         `size` is the picture's (width, height), None for a new picture; `extent` the bounding box of the mask;
         `references` the sizes of the reference pictures.
         """
-        paces = self._times.paces.get(model.name, {})
+        paces = self._times.of(self._precision).get(model.name, {})
         try:
             work = work_of(request, model, size, extent, references)
         except RequestError:
             return None
-        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name)
+        warm = self._driver.pid is not None and self._loaded == (self._driver.pid, model.name, self._precision)
         return expected_seconds(stage_work(work, model, ["load"] if warm else []), paces)
 
     def change(self, *, memory_limit: int | None, idle_minutes: float, precision: Precision | None = None) -> None:
@@ -248,7 +269,7 @@ class Engine(QObject):
                 self._on_disk(lambda kept: kept.save(event.job, event.checkpoint), lambda _: self._saved_step(event))
             case HasStuck():
                 stuck = event.seconds is not None
-                sentence = tr(STUCK, seconds=round(event.seconds or 0)) if stuck else ""
+                sentence = STUCK.format(seconds=round(event.seconds or 0)) if stuck else ""
                 self._change(queue.changed(self._queue, event.job, stuck=stuck, sentence=sentence))
 
     def _advanced(self, status: JobStatus, index: int, progress: Progress) -> None:
@@ -277,9 +298,10 @@ class Engine(QObject):
         before = self.status(event.job)
         self._working = ""
         if event.learnt is not None:
-            self._loaded = self._driver.pid, event.learnt.model
+            learnt = event.learnt
+            self._loaded = self._driver.pid, learnt.model, learnt.precision
             self._times = times = self._times.learnt(
-                event.learnt.machine, event.learnt.model, event.learnt.paces, event.learnt.silences
+                learnt.machine, learnt.model, learnt.paces, learnt.silences, learnt.precision
             )
             self._on_disk(lambda _: write_times(self.folder / "times.json", times))
         if before is None or before.phase is not Phase.running:
@@ -288,8 +310,8 @@ class Engine(QObject):
             self._change(queue.moved_on(self._queue, event.job, Phase.cancelled, progress=None))
             self._keep(event.job)
         elif event.sentence:
-            self._loaded = (None, "")  # in what state the process is nobody knows
-            self._fail(event.job, model_said(event.said) or said(tr(event.sentence)), event.details)
+            self._loaded = (None, "", None)  # in what state the process is nobody knows
+            self._fail(event.job, in_english(event.said) or as_sentence(event.sentence), event.details)
         elif before.left:
             self._fail(event.job, before.sentence)
         else:
@@ -313,9 +335,8 @@ class Engine(QObject):
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
             limit, precision, times = self._memory_limit, self._precision, self._times
-            self._driver.work(
-                Task(status.job, status.left, limit, precision, times.paces, times.silences, checkpoint)
-            )
+            paces = times.of(precision)
+            self._driver.work(Task(status.job, status.left, limit, precision, paces, times.silences, checkpoint))
         self.jobs_changed.emit()
 
     # What is kept on the disk
@@ -330,7 +351,7 @@ class Engine(QObject):
         if times.machine and not self._times.machine:
             self._times = times
         if jobs:
-            told = (replace(s, sentence=tr(PROGRAM_ENDED)) if s.phase is Phase.interrupted else s for s in jobs)
+            told = (replace(s, sentence=PROGRAM_ENDED) if s.phase is Phase.interrupted else s for s in jobs)
             self._change((*told, *self._queue))
 
     def _saved(self, job_id: str) -> Any:
@@ -387,4 +408,4 @@ def _forget(job_id: str, kept: KeptJobs) -> None:
 
 def _united(notes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     """Add the model's notes to those that were told already."""
-    return tuple(dict.fromkeys((*notes, *(model_said(note) or said(note) for note in more))))
+    return tuple(dict.fromkeys((*notes, *(in_english(note) or as_sentence(note) for note in more))))

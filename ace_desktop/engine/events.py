@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from mlx_model.checkpoint import Checkpoint
 from mlx_model.progress import Stage
-from mlx_model.request import EditResult, Progress
+from mlx_model.request import EditResult, Precision, Progress
 
 from .protocol import Advanced, Made, Saved
 from .shared_pictures import Numbered, drop, look, look_at_checkpoint, look_at_picture
@@ -57,6 +57,7 @@ class Learnt:
     model: str
     paces: Mapping[Stage, float]
     silences: Mapping[str, float]
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, eq=False)

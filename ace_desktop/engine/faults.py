@@ -50,6 +50,12 @@ TROUBLES: Final[Mapping[Trouble, str]] = MappingProxyType(
 )
 """Where the model's own sentence is not better: `Trouble.request` always has one."""
 
+FAULTS: Final = (
+    NOT_STARTED, KILLED, ABORTED, CRASHED, TERMINATED, ENDED, STUCK, STUCK_ENDED, PROGRAM_ENDED, PICTURES_LOST,
+    NO_ROOM, *TROUBLES.values(),
+)  # fmt: skip
+"""All of them."""
+
 _SIGNALS: Final[Mapping[int, str]] = MappingProxyType(
     {
         signal.SIGKILL: KILLED,

@@ -35,7 +35,8 @@ class Job:
     by digest: they may lie on the disk, so look at them in the background. `folder` is the model's, `model` its key.
     `title` is what people read; `task` a key of `mlx_model.tasks.TASKS`; `document` a project's id, `below` the
     digest of what lay below, `parents` the ids of results that this one comes from, `place` where the document's
-    picture lay: they are given back with the results and mean nothing to the engine.
+    picture lay, `replaces` the layer whose place the result takes: they are given back with the results and mean
+    nothing to the engine.
     """
 
     requests: tuple[EditRequest, ...]
@@ -48,7 +49,16 @@ class Job:
     below: str = ""
     parents: tuple[str, ...] = ()
     place: tuple[float, ...] = ()
+    replaces: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+def names_of(request: EditRequest) -> frozenset[str]:
+    """Name the pictures that a request speaks of."""
+    names = {request.picture, request.mask, request.control_picture}
+    for reference in request.references:
+        names |= {reference.picture, reference.mask}
+    return frozenset(name for name in names if name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +69,8 @@ class JobStatus:
     `progress` is the last one of the request that is worked on, `index` which that is. `seconds_left` is for the
     whole job, None while there is nothing to estimate from. `sentence` says for the person why it failed, was
     interrupted or is stuck, `details` what can be copied; `notes` what was done otherwise than asked (less memory, a
-    smaller frame). `stuck`: no sign of life for longer than it should take; it may be ended. `resume_step` is the
-    step from which it would go on if it were run again, 0 where it begins anew.
+    smaller frame): in English, for `sentences.job_said`. `stuck`: no sign of life for longer than it should take; it
+    may be ended. `resume_step` is the step from which it would go on if it were run again, 0 where it begins anew.
     """
 
     job: Job

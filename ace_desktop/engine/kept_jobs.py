@@ -197,6 +197,7 @@ def _described(status: JobStatus) -> dict[str, Any]:
         "below": job.below,
         "parents": list(job.parents),
         "place": list(job.place),
+        "replaces": job.replaces,
         "phase": status.phase.value,
         "made": sorted(status.made),
         "notes": list(status.notes),
@@ -222,6 +223,7 @@ def _read_job(place: Path) -> tuple[float, JobStatus]:
         below=str(kept["below"]),
         parents=tuple(map(str, kept["parents"])),
         place=tuple(map(float, kept.get("place", ()))),
+        replaces=str(kept.get("replaces", "")),
         id=str(kept["id"]),
     )
     if job.id != place.name:

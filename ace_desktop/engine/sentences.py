@@ -10,9 +10,12 @@ import re
 from functools import cache
 from typing import Final
 
+from ..sentences import said
 from ..translation import filled, tr
 from ..translation import marked as _
+from .faults import FAULTS
 
+_MOST_VALUES: Final = 10
 _NEEDS: Final = "this needs {0} of memory and {1} can be used; "
 _RAN_OUT: Final = "the memory ran out: end other programs, or try less; "
 _FITS: Final = "a smaller region, size or reference would fit: about "
@@ -74,6 +77,8 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
     ("to save memory the model is loaded part by part, so every new instruction takes longer",
      _("To save memory, the model is loaded part by part: every edit takes longer.")),
     ("to save memory the previews are rough", _("To save memory, the previews are rough.")),
+    ("to save memory the result is decoded in thinner strips",
+     _("To save memory, the result is finished in small parts.")),
     ("to save memory the model works on {0} x {1} pixels instead of {2} x {3}, so fine detail is lost",
      _("To save memory, the model works on {0} × {1} pixels instead of {2} × {3}: fine detail is lost.")),
     ("the numbers were unusable, so they were computed again in float32, which takes longer",
@@ -88,13 +93,40 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     longest_first = sorted(FORMS, key=lambda pair: len(pair[0]), reverse=True)
     return tuple(
-        (re.compile(re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(form)), re.DOTALL), said) for form, said in longest_first
+        (re.compile(re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(form)), re.DOTALL), ours) for form, ours in longest_first
     )
 
 
 def model_said(text: str) -> str | None:
     """Say a sentence of the model's as one of this window; None where its form is not known."""
-    for pattern, said in _patterns():
+    english = in_english(text)
+    return None if english is None else job_said(english)
+
+
+def in_english(text: str) -> str | None:
+    """Say a sentence of the model's as one of this window, not translated yet; None where its form is not known."""
+    for pattern, ours in _patterns():
         if match := pattern.fullmatch(text):
-            return filled(tr(said), *match.groups())
+            return ours.format(*match.groups())
     return None
+
+
+@cache
+def _ours() -> tuple[tuple[re.Pattern[str], str], ...]:
+    texts = sorted({*(ours for _, ours in FORMS), *FAULTS}, key=len, reverse=True)
+    return tuple(
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<v\1>.+?)", re.escape(text)), re.DOTALL), text) for text in texts
+    )
+
+
+def job_said(text: str) -> str:
+    """Say what stands with a job, a sentence or a note, in the user's language as it now is.
+
+    Jobs keep it in English, so that a list that is open follows the language.
+    """
+    for pattern, form in _ours():
+        if match := pattern.fullmatch(text):
+            values = {name.removeprefix("v"): value for name, value in match.groupdict().items()}
+            numbered = [values.pop(str(number), "") for number in range(_MOST_VALUES)]
+            return filled(tr(form), *numbered, **values)
+    return said(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -118,15 +118,15 @@ def look_at_picture(shared: SharedPicture) -> Picture:
     return Picture(look(shared.pixels), None if shared.profile is None else look(shared.profile).tobytes())
 
 
-def share_pictures(pictures: Mapping[str, Picture], names: Numbered) -> dict[str, SharedPicture]:
-    """Share pictures by digest.
+def share_pictures(pictures: Iterable[tuple[str, Picture]], names: Numbered) -> dict[str, SharedPicture]:
+    """Share pictures by digest, one after another.
 
     Raises:
         MemoryError: there is no room left for them; nothing stays behind.
     """
     first, made = names.next, dict[str, SharedPicture]()
     try:
-        for digest, picture in pictures.items():
+        for digest, picture in pictures:
             made[digest] = share_picture(picture, names)
     except BaseException:
         drop(f"{names.prefix}{number}" for number in range(first, names.next))

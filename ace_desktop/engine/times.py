@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mlx_model.progress import STAGES, Stage
+from mlx_model.request import Precision
 
 _FORMAT: Final = 1
 _LONGEST_SILENCE: Final = 60.0
@@ -20,21 +21,34 @@ _LONGEST_SILENCE: Final = 60.0
 class Times:
     """Of all models that ran on `machine`; those of another machine count for nothing.
 
-    `paces` are seconds per unit of work (`mlx_model.work.stage_work`) by model and stage, `silences` the longest
-    seconds between two signs of life by stage.
+    `paces` are seconds per unit of work (`mlx_model.work.stage_work`) by model and stage, those with a precision of
+    the user's choice by "model@precision"; `silences` the longest seconds between two signs of life by stage.
     """
 
     machine: str = ""
     paces: Mapping[str, Mapping[Stage, float]] = field(default_factory=dict[str, Mapping[Stage, float]])
     silences: Mapping[str, float] = field(default_factory=dict[str, float])
 
-    def learnt(self, machine: str, model: str, paces: Mapping[Stage, float], silences: Mapping[str, float]) -> Times:
+    def of(self, precision: Precision | None) -> dict[str, Mapping[Stage, float]]:
+        """Give the paces of all models that were computed in this (None: what suits the machine), by model."""
+        named = [(*name.partition("@")[::2], paces) for name, paces in self.paces.items()]
+        return {model: paces for model, computed_in, paces in named if computed_in == (precision or "")}
+
+    def learnt(
+        self,
+        machine: str,
+        model: str,
+        paces: Mapping[Stage, float],
+        silences: Mapping[str, float],
+        precision: Precision | None = None,
+    ) -> Times:
         """Take in what a run of a model measured."""
         known = self if machine == self.machine else Times(machine)
         longest = dict(known.silences)
         for stage, seconds in silences.items():
             longest[stage] = max(min(seconds, _LONGEST_SILENCE), longest.get(stage, 0.0))
-        return Times(machine, {**known.paces, model: {**known.paces.get(model, {}), **paces}}, longest)
+        name = model if precision is None else f"{model}@{precision}"
+        return Times(machine, {**known.paces, name: {**known.paces.get(name, {}), **paces}}, longest)
 
 
 def read_times(path: Path) -> Times:

@@ -56,6 +56,9 @@ NUMBERS: tuple[NumberRow, ...] = (
     NumberRow("fade", _("Soft edge"), 0, 200, 1, 0, "px",
               _("Over how many pixels the result fades into the picture.")),
 )  # fmt: skip
+STRENGTH = _("Strength"), _("100 % paints anew; less lets what was there show through.")
+CLOSENESS = _("Closeness"), _("100 % keeps to what is there; less leaves the model freer.")
+"""What strength is called, and its other side."""
 OPEN = frozenset({"steps", "guidance"})
 """Numbers that are left to the model where nobody sets them."""
 
@@ -72,6 +75,8 @@ class Details:
     adapters: Sequence[str]
     control: str | None
     """The control that holds where none is set."""
+    keeps: bool = False
+    """The model sees what was there, or a control of it: strength is shown as how closely it keeps to that."""
 
 
 class EditDetails(QWidget):
@@ -110,7 +115,7 @@ class EditDetails(QWidget):
         self._row("own_picture", _("Picture"), self.own_picture)
         self.strength = ValueSlider("", 0, 100, " %", self)
         self.strength.moved.connect(self._move_strength)
-        self._row("strength", _("Strength"), self.strength, lambda: self._set(strength=None))
+        self._row("strength", STRENGTH[0], self.strength, lambda: self._set(strength=None))
         self.numbers: dict[str, NumberField] = {}
         for row in NUMBERS[:2]:
             self._number(row)
@@ -185,7 +190,6 @@ class EditDetails(QWidget):
             (self.model, tr("Model"), ""),
             (self.control, tr("Keep"), tr("What stays as it was, or as in a picture of your own.")),
             (self.own_picture, tr("Picture"), tr("The reference whose shape is kept.")),
-            (self.strength.slider, tr("Strength"), tr("100 % paints anew; less lets what was there show through.")),
             (self.seed, tr("Seed"), tr("The same seed and settings give the same picture again.")),
             (self.dice, tr("Another seed"), tr("Another seed")),
             (self.lock, tr("Keep the seed"), tr("Keep the seed for the next run")),
@@ -221,7 +225,7 @@ class EditDetails(QWidget):
         self._show_row("own_picture", self.own_picture, shown=own)
         pictures = [(reference.id, reference.name) for reference in details.references]
         self._fill(self.own_picture, pictures or [("", tr("No reference yet"))], settings.control_reference or "")
-        self.strength.set_value(round(100 * (details.strength if settings.strength is None else settings.strength)))
+        self._show_strength(details, details.strength if settings.strength is None else settings.strength)
         self.strength.value_label.setEnabled(settings.strength is not None)
         defaults = {"steps": None, "guidance": None, "grow": 4.0, "fade": 4.0}
         if config is not None:
@@ -238,6 +242,13 @@ class EditDetails(QWidget):
         blocked = self.colour_match.blockSignals(True)
         self.colour_match.setChecked(settings.colour_match)
         self.colour_match.blockSignals(blocked)
+
+    def _show_strength(self, details: Details, strength: float) -> None:
+        name, tip = map(tr, CLOSENESS if details.keeps else STRENGTH)
+        next(caption for caption, _ in self._captions if caption.buddy() is self.strength).setText(name)
+        self.strength.slider.setAccessibleName(name)
+        self.strength.slider.setToolTip(tip)
+        self.strength.set_value(round(100 * (1 - strength if details.keeps else strength)))
 
     def _show_row(self, field: str, control: QWidget, *, shown: bool) -> None:
         control.setVisible(shown)
@@ -270,7 +281,8 @@ class EditDetails(QWidget):
         return lambda value: self._set(**{field: usual if value is None else value})
 
     def _move_strength(self, percent: int) -> None:
-        self._set(strength=percent / 100)
+        keeps = self._shown is not None and self._shown.keeps
+        self._set(strength=(100 - percent if keeps else percent) / 100)
 
     def _choose_picture(self, row: int) -> None:
         self._set(control_reference=self.own_picture.itemData(row) or None)

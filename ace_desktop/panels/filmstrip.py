@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDrag, QGuiApplication, QPixmap
-from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QMessageBox, QVBoxLayout, QWidget
 
 from ..background import Background
+from ..dialogs import question
 from ..document.result_layers import result_of_layer
 from ..document.results import Result
 from ..document.state import State, walk
@@ -21,7 +22,7 @@ from .result_bar import ResultBar, accept_words
 from .result_files import ResultFiles, file_name, write_result
 from .result_model import RESULT_MIME, SIDE, THUMBNAIL, Item, ResultModel, pending_of
 from .result_preview import ResultPreview
-from .result_space import deletable, freed_words
+from .result_space import deletable, freed_words, size_words
 from .result_view import ResultView
 from .thumbnails import straight_image
 
@@ -42,8 +43,8 @@ class Filmstrip(QWidget):
     """An Exception to be explained."""
     chosen_changed = Signal()
     """Another result is chosen, or marked, or none."""
-    deleted = Signal(str, object)
-    """A sentence for the message bar, and a call that brings back what was deleted."""
+    deleted = Signal(str, object, object)
+    """A sentence for the message bar, a call that brings back what was deleted, and one that frees the disk of it."""
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class Filmstrip(QWidget):
         bar.wipe_button.toggled.connect(self._divide)
         bar.field.textChanged.connect(lambda: self._search.start())
         bar.tasks.activated.connect(lambda: self.refresh())
-        bar.space_button.clicked.connect(self._space_menu)
+        bar.space_button.clicked.connect(self._open_space_menu)
 
     # What it shows
 
@@ -126,7 +127,7 @@ class Filmstrip(QWidget):
         self._show_items()
         if self.view.chosen != chosen:
             self._choose()
-        self.bar.show_space(store.bytes_used, store.budget)
+        self.bar.show_space(store.bytes_used, store.budget, claimed=store.claimed)
         self.bar.show_result(store.get(self.view.chosen) if self.view.chosen else None)
         self.chosen_changed.emit()
 
@@ -300,7 +301,9 @@ class Filmstrip(QWidget):
 
         one = tr("The result was deleted.")
         self.deleted.emit(
-            one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)), back
+            one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)),
+            back,
+            lambda: self._editing.purge([result.id for result in results]),
         )
 
     # Menus
@@ -358,18 +361,44 @@ class Filmstrip(QWidget):
             self.view.setCurrentIndex(index)
             self.view.scrollTo(index)
 
-    def _space_menu(self) -> None:
+    def _open_space_menu(self) -> None:
+        menu, button = self.space_menu(), self.bar.space_button
+        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
+
+    def space_menu(self) -> QMenu:
+        """Make the menu of what could be deleted, which says how long the rest stays."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for text, results in deletable(self._editing.results):
             action = menu.addAction(freed_words(text, results))
             action.setEnabled(bool(results))
             action.triggered.connect(partial(self._free, results))
-        button = self.bar.space_button
-        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height() - 4)))
+        menu.addSeparator()
+        menu.addAction(self.bar.kept_words).setEnabled(False)
+        return menu
 
     def _free(self, results: list[Result], _checked: bool = False) -> None:
-        self.delete(results)
+        """Ask, and delete for good: who wants room wants it now."""
+        one = tr("Delete the result?")
+        asked = one if len(results) == 1 else tr("Delete {number} results?", number=len(results))
+        size = size_words(sum(result.size for result in results))
+        box = question(
+            self.window(), "free", asked, tr("About {size} become free. They can't be brought back.", size=size)
+        )
+        delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answered() -> None:
+            if box.clickedButton() is delete:
+                for result in results:
+                    self._editing.delete(result.id)
+                self._editing.purge([result.id for result in results])
+                self.refresh()
+
+        box.finished.connect(answered)
+        box.open()
 
     # Files
 

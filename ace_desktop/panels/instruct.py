@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ..background import Background
 from ..edit_names import WORDS_HINTS
+from ..engine.sentences import job_said
 from ..following import Follower
 from ..icons import icon
 from ..models import BUILT_IN, Models
@@ -207,6 +208,7 @@ class InstructPanel(QWidget):
             models=named,
             adapters=self._adapters,
             control="canny" if editing.task == "control" and not controlled else None,
+            keeps=held.scale_fft == 0,
         )
 
     def _show_problems(self) -> None:
@@ -261,7 +263,7 @@ class InstructPanel(QWidget):
         """Say why the last job failed, until another begins."""
         last = self.editing.jobs[-1:]
         if last and last[0].phase in ("failed", "interrupted"):
-            return said(last[0].sentence), ((tr("Run again"), "instruct.run_again"),)
+            return job_said(last[0].sentence), ((tr("Run again"), "instruct.run_again"),)
         return _nothing()
 
     # What the model reads

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButto
 
 from .. import job_words
 from ..background import Background
+from ..engine.sentences import job_said
 from ..icons import icon
 from ..translation import tr
 from .controls import PlainButton
@@ -80,7 +81,7 @@ class JobLine(QWidget):
         troubled = [status for status in jobs if status.phase in _TROUBLED]
         parts: list[str] = []
         if running is not None:
-            parts.append(running.sentence if running.stuck else state_words(running))
+            parts.append(job_said(running.sentence) if running.stuck else state_words(running))
             self.bar.setValue(round(_STEPS * job_words.share(running.progress, running.done, running.total)))
         if waiting:
             parts.append(tr("{number} waiting", number=waiting))
@@ -135,4 +136,6 @@ class JobLine(QWidget):
         """Write everything again in another language."""
         if event.type() == QEvent.Type.LanguageChange:
             self.refresh()
+            if self.popover is not None:
+                self.popover.setAccessibleName(tr("Edits"))
         super().changeEvent(event)

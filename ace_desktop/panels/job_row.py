@@ -8,8 +8,11 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from mlx_model.tasks import TASKS
+
 from .. import job_words
 from ..edit_names import TASK_NAMES
+from ..engine.sentences import job_said
 from ..icons import icon
 from ..translation import marked as _
 from ..translation import tr
@@ -105,8 +108,9 @@ class JobRow(QWidget):
         self.bar.setValue(round(_STEPS * share) if running else 0)
         self.sentence.setObjectName("problem" if status.phase == "failed" or status.stuck else "caption")
         self.sentence.style().polish(self.sentence)
-        self.sentence.setText(status.sentence)
-        self.notes.setText(" ".join(status.notes))
+        sentence = job_said(status.sentence) if status.sentence else ""
+        self.sentence.setText(sentence)
+        self.notes.setText(" ".join(map(job_said, status.notes)))
         resumes = status.resume_step > 0 and status.phase != "running"
         repeatable = status.phase in ("failed", "cancelled", "interrupted")
         self.again.setText(tr("Continue from step {step}", step=status.resume_step) if resumes else tr("Run again"))
@@ -122,7 +126,7 @@ class JobRow(QWidget):
         name = tr("Cancel") if self.close_means == "cancel" else tr("Remove from the list")
         self.close_button.setToolTip(name)
         self.close_button.setAccessibleName(name)
-        self.setAccessibleName(", ".join(filter(None, (title_words(status), self.state.text(), status.sentence))))
+        self.setAccessibleName(", ".join(filter(None, (title_words(status), self.state.text(), sentence))))
         self._elide()
         if status.progress is not None and running:
             from .result_model import image_of_preview
@@ -134,7 +138,7 @@ class JobRow(QWidget):
             self.grown.emit()
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(f"{self.status.sentence}\n\n{self.status.details}")
+        QGuiApplication.clipboard().setText(f"{self.sentence.text()}\n\n{self.status.details}")
 
     def _elide(self) -> None:
         words = title_words(self.status)
@@ -175,8 +179,10 @@ class _Picture(QWidget):
 
 def title_words(status: JobStatus) -> str:
     """Say what a job is: its words, or what kind of edit it is."""
-    task = status.job.task
-    return status.job.title or (tr(TASK_NAMES[task][0]) if task in TASK_NAMES else tr("Edit"))
+    task, title = status.job.task, status.job.title
+    if title and not (task in TASKS and title == TASKS[task].title):
+        return title
+    return tr(TASK_NAMES[task][0]) if task in TASK_NAMES else tr("Edit")
 
 
 def state_words(status: JobStatus) -> str:

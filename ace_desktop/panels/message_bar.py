@@ -26,6 +26,7 @@ class MessageBar(QWidget):
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._sign = QLabel(self)
+        self._gone: Callable[[], None] | None = None
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
         row = QHBoxLayout(self)
@@ -43,12 +44,14 @@ class MessageBar(QWidget):
         buttons: dict[str, Callable[[], None]] | None = None,
         *,
         calm: bool = False,
+        gone: Callable[[], None] | None = None,
     ) -> None:
         """Show a sentence; `details` can be copied; each button closes the bar and does what it says.
 
-        `calm`: it is good news.
+        `calm`: it is good news. `gone` is called when the sentence goes without one of its buttons having been used.
         """
         self.clear()
+        self._gone = gone
         self._sign.setPixmap(icon("check" if calm else "warning").pixmap(16, 16))
         self.label.setText(text)
         self.setAccessibleName(text)
@@ -66,6 +69,9 @@ class MessageBar(QWidget):
 
     def clear(self) -> None:
         """Take the sentence away."""
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone()
         while (item := self._buttons.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -78,6 +84,7 @@ class MessageBar(QWidget):
         button.setObjectName("small")
 
         def clicked() -> None:
+            self._gone = None
             self.clear()
             action()
 

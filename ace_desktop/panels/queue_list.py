@@ -226,6 +226,7 @@ class QueueList(QWidget):
         """Write everything again in another language."""
         if event.type() == QEvent.Type.LanguageChange:
             self._translate()
+            self._fit_soon.start()  # rows hear of it after this, and have other heights then
         super().changeEvent(event)
 
 

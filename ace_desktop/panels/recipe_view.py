@@ -8,6 +8,8 @@ from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from mlx_model.tasks import TASKS
+
 from ..document.results import Result, ResultStore
 from ..edit_names import CONTROL_NAMES, TASK_NAMES
 from ..models import BUILT_IN
@@ -80,11 +82,14 @@ def rows_of(result: Result) -> list[tuple[str, str]]:
     for name, value in (
         (tr("Steps"), request.steps),
         (tr("Guidance"), request.guidance),
-        (tr("Strength"), request.strength),
         (tr("References"), len(request.references) or None),
     ):
         if value is not None:
             rows.append((name, f"{value:g}"))
+    if request.strength is not None:
+        keeps = request.control is not None or (result.task in TASKS and TASKS[result.task].scale_fft == 0)
+        strength = 1 - request.strength if keeps else request.strength
+        rows.append((tr("Closeness") if keeps else tr("Strength"), f"{100 * strength:.0f} %"))
     if request.control in CONTROL_NAMES:
         rows.append((tr("Keep"), tr(CONTROL_NAMES[request.control])))
     rows += [(tr("Adapter"), f"{adapter.name} × {adapter.strength:g}") for adapter in request.adapters]

@@ -61,7 +61,7 @@ class ResultBar(QWidget):
         row.addSpacing(4)
         row.addWidget(self.accept_button)
         self._result: Result | None = None
-        self._space = (0, 0)
+        self._space, self._claimed = (0, 0), True
         self.translate()
 
     @property
@@ -87,9 +87,19 @@ class ResultBar(QWidget):
         self.tasks.setCurrentIndex(max(self.tasks.findData(chosen), 0))
         self._fit()
 
-    def show_space(self, used: int, budget: int) -> None:
-        """Show how much room results take of how much."""
-        self._space = used, budget
+    @property
+    def kept_words(self) -> str:
+        """How long the results stay."""
+        if self._claimed:
+            return tr("They stay with the file until you delete them.")
+        return tr("This picture was never saved: its results are deleted after 30 days.")
+
+    def show_space(self, used: int, budget: int, *, claimed: bool = True) -> None:
+        """Show how much room results take of how much; `claimed`: a file leads to them."""
+        self._space, self._claimed = (used, budget), claimed
+        self.space_button.setToolTip(
+            f"{tr('Room that results take on the disk; click to free some')}\n{self.kept_words}"
+        )
         self.space_button.setText(tr("{used} of {budget}", used=size_words(used), budget=size_words(budget)))
         over = used > budget
         if self.space_button.property("over") != over:
@@ -131,7 +141,6 @@ class ResultBar(QWidget):
         self.field.setAccessibleName(tr("Search results"))
         self.tasks.setAccessibleName(tr("Kind of edit"))
         self.space_button.setAccessibleName(tr("Room for results"))
-        self.space_button.setToolTip(tr("Room that results take on the disk; click to free some"))
         for button, name, hint in (
             (self.before_button, tr("Before"), tr("Hold to see the picture before (space; \\ over the canvas)")),
             (self.wipe_button, tr("Wipe"), tr("Divide the picture into before and after")),
@@ -140,7 +149,7 @@ class ResultBar(QWidget):
             button.setToolTip(hint)
             button.setAccessibleName(name)
         self._name_star()
-        self.show_space(*self._space)
+        self.show_space(*self._space, claimed=self._claimed)
         listed, self._listed = self._listed or (), None
         self.show_tasks(listed)
 

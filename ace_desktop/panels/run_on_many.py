@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..background import Background
 from ..commands.file import READABLE
 from ..dialogs import Sheet
 from ..theme import ROW
 from ..translation import tr
 
 if TYPE_CHECKING:
-    from mlx_model.request import Picture
-
     from ..editing import Editing
 
 REFERENCES, PICTURES = 0, 1
@@ -38,12 +35,10 @@ class RunOnMany(Sheet):
     def __init__(
         self,
         editing: Editing,
-        background: Background,
-        failed: Callable[[Exception], None],
         parent: QWidget,
     ) -> None:
         super().__init__(parent, tr("Run on many"), tr("Run"))
-        self._editing, self._background, self._failed = editing, background, failed
+        self._editing = editing
         self._paths: list[Path] = []
         self._unticked: set[str] = set()
         self.kinds = QButtonGroup(self)
@@ -141,13 +136,4 @@ class RunOnMany(Sheet):
 
     def _run(self) -> None:
         chosen, editing = self.chosen(), self._editing
-        if self.kind == REFERENCES:
-            editing.run_on_many(chosen)
-            return
-
-        def work() -> list[Picture]:
-            from mlx_model.pictures.read import read_picture
-
-            return [read_picture(Path(name)) for name in chosen]
-
-        self._background.run(work, editing.run_on_many, self._failed, editing)
+        editing.run_on_many(chosen if self.kind == REFERENCES else [Path(name) for name in chosen])

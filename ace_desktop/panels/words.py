@@ -13,6 +13,7 @@ from ..unread_words import Span
 LINES = 2, 5
 """At least and at most so many lines are shown; more are scrolled."""
 _MARGIN = 5
+_MARKED = 1  # what a line that has underlined words is called
 
 
 class WordsField(QPlainTextEdit):
@@ -53,7 +54,7 @@ class WordsField(QPlainTextEdit):
     @property
     def marked(self) -> bool:
         """Whether something is underlined."""
-        return any(self._marks.found)
+        return self._marks.any
 
     def walk(self, step: int) -> bool:
         """Go to an earlier instruction (1) or a later one (-1); tell whether there is one."""
@@ -140,19 +141,24 @@ class _Marks(QSyntaxHighlighter):
         self.find: Callable[[str], list[Span]] | None = None
 
     @property
-    def found(self) -> list[Span]:
-        """All that is underlined, line by line."""
-        return [
-            span for line in self._field.toPlainText().split("\n") for span in (self.find(line) if self.find else [])
-        ]
+    def any(self) -> bool:
+        """Whether something is underlined, as each line was read last."""
+        block = self._field.document().firstBlock()
+        while block.isValid():
+            if block.userState() == _MARKED:
+                return True
+            block = block.next()
+        return False
 
     def highlightBlock(self, text: str) -> None:  # noqa: N802
         """Underline a line's words."""
-        if self.find is None:
+        found = self.find(text) if self.find is not None else []
+        self.setCurrentBlockState(_MARKED if found else 0)
+        if not found:
             return
         shape = QTextCharFormat()
         shape.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
         colour = self._field.palette().color(QPalette.ColorRole.PlaceholderText)
         shape.setUnderlineColor(QColor(colour))
-        for start, length in self.find(text):
+        for start, length in found:
             self.setFormat(start, length, shape)

@@ -14,6 +14,8 @@ from mlx_model.runtime import mx, nn
 from mlx_model.weights.config import AutoencoderConfig
 
 STRIP_ROWS: Final = 32
+THIN_ROWS: Final = 8
+"""Of a strip where memory is short; more of them are begun, which a GPU feels."""
 _QUERIES: Final = 512  # of the middle attention at a time: 32 MiB of scores at 1024 x 1024
 _GROUPS: Final = 32
 _EVERYTHING: Final = 1 << 62

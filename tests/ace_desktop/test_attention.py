@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PySide6.QtGui import QColor, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from ace_desktop.attention import Attention, icon_with_bar
+from ace_desktop.attention import Attention, banner, icon_with_bar
 from ace_desktop.engine.jobs import Job, JobStatus, Phase
 from ace_desktop.icons import app_icon
 from ace_desktop.job_news import JobNews
@@ -74,6 +76,66 @@ def test_what_ends_unseen_is_counted_until_a_window_is_in_front(attention: Atten
     assert attention.unseen == 0
     attention.ended("Your edit is ready", "a green star")
     assert attention.unseen == 0, "who looks on is not disturbed"
+
+
+OSASCRIPT = """#!/bin/sh
+for word in "$@"; do printf '%s\\0' "$word"; done > "$TOLD.part"
+mv "$TOLD.part" "$TOLD"
+"""
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "a red star",
+        'say "now" and \\ go',
+        '" & (do shell script "touch /tmp/hole") & "',
+        "$(touch hole) `touch hole` 'x'; rm -rf ~",
+        "-e beep\nfirst line",
+        "빨간 별 ★",
+        "half\0whole",
+        "",
+    ],
+)
+def test_a_banner_on_a_mac_is_given_the_words_as_they_are(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence: str
+) -> None:
+    """None of them is part of the script, which is always the same."""
+    program, told = tmp_path / "osascript", tmp_path / "told"
+    program.write_text(OSASCRIPT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TOLD", str(told))
+    attention = Attention(qapp, platform="darwin")
+    attention.ended("Your edit is ready", sentence)
+    qtbot.waitUntil(told.exists)
+    words = told.read_text(encoding="utf-8").split("\0")[:-1]
+    assert words[:6] == [
+        "-e", "on run argv",
+        "-e", "display notification (item 2 of argv) with title (item 1 of argv)",
+        "-e", "end run",
+    ]  # fmt: skip
+    assert words[6:] == ["Your edit is ready", sentence.replace("\0", "")]
+    attention.close()
+    attention.deleteLater()
+
+
+def test_without_the_systems_script_or_the_users_wish_there_is_no_banner(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert banner("title", "sentence", lambda _name: None) == []
+    told = tmp_path / "told"
+    (tmp_path / "osascript").write_text(OSASCRIPT)
+    (tmp_path / "osascript").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TOLD", str(told))
+    attention = Attention(qapp, platform="darwin")
+    attention.wanted = False
+    attention.ended("Your edit is ready", "a red star")
+    time.sleep(0.5)
+    assert not told.exists()
+    attention.close()
+    attention.deleteLater()
 
 
 class Queue(QObject):

@@ -17,6 +17,7 @@ from ace_desktop.app import begin
 from ace_desktop.commands.file import save
 from ace_desktop.desktop import Desktop, FileOpenEvents
 from ace_desktop.document.compose import compose
+from ace_desktop.document.edit import project_of
 from ace_desktop.document.equality import equal
 from ace_desktop.document.errors import DocumentError
 from ace_desktop.document.opening import open_document
@@ -26,6 +27,7 @@ from ace_desktop.export_dialog import ExportDialog
 from ace_desktop.main_window import MainWindow
 from ace_desktop.panels.layer_model import LAYER_MIME
 from ace_desktop.session import Session
+from tests.ace_desktop.document.made_up_results import made_up
 from tests.ace_desktop.small_document import small_document
 
 
@@ -114,6 +116,42 @@ def test_save_as_writes_the_project_and_the_title_follows(window: MainWindow, tm
     qtbot.waitUntil(lambda: not window.isWindowModified())
     assert window.windowTitle().startswith("portrait.ora")
     assert equal(open_document(tmp_path / "portrait.ora"), session_of(window).state)
+
+
+def test_a_copy_has_results_of_its_own_and_undo_does_not_lead_back(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """What is made and deleted in the copy is not in the file that it was made of, and the other way round."""
+    editing, stores = window.editing, window.desktop.results
+    assert editing is not None
+    kept = editing.results.add(*made_up())
+
+    def save_there(name: str) -> str:
+        window.run("file.save_as")
+        choose_file(window, tmp_path / name, qtbot)
+        qtbot.waitUntil(lambda: not window.saving and session_of(window).path == tmp_path / name)
+        qtbot.waitUntil(lambda: not window.desktop.background.running)
+        return editing.document
+
+    window.run("layer.new")
+    first = editing.document
+    assert save_there("first.ora") == first, "a first save is no copy"
+    copy = save_there("copy.ora")
+    assert copy != first
+    assert not window.isWindowModified()
+    assert project_of(session_of(window).state) == copy
+    assert stores.of(copy) is editing.results
+    window.run("edit.undo")
+    window.run("file.save")
+    qtbot.waitUntil(lambda: not window.saving and not window.desktop.background.running)
+    assert project_of(open_document(tmp_path / "copy.ora")) == copy
+    editing.results.delete(kept.id)
+    editing.purge([kept.id])
+    qtbot.waitUntil(lambda: not window.desktop.background.running)
+    original = stores.of(first)
+    original.load()
+    assert original.patch(kept.id)
+    assert project_of(open_document(tmp_path / "first.ora")) == first
 
 
 def test_a_file_that_another_window_shows_is_not_saved_over(desktop: Desktop, tmp_path: Path, qtbot: QtBot) -> None:

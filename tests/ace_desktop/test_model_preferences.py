@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
+from ace_desktop.engine.times import Times, write_times
+from ace_desktop.model_moving import ModelMover
 from ace_desktop.model_preferences import ModelPreferences
 from ace_desktop.preferences import Preferences
+from mlx_model.library.moving import plan_move
+from mlx_model.progress import STAGES
+from mlx_model.request import EditRequest
+from mlx_model.weights.config import ModelConfig
+from tests.ace_desktop.engine.sample_jobs import POCKET, job
+from tests.mlx_model.tiny_model import write_tiny_model
 
 GIB = 1 << 30
 
@@ -46,6 +56,25 @@ def test_each_choice_is_kept_at_once(desktop: Desktop, page: ModelPreferences, q
     assert page.model.currentData() == "pocket"
 
 
+def test_the_precision_reaches_the_engine_whether_it_runs_already_or_not(
+    desktop: Desktop, page: ModelPreferences, qtbot: QtBot
+) -> None:
+    take(page.precision, "float32")
+    learnt = Times().learnt("CPU", "pocket", dict.fromkeys(STAGES, 1.0), {}, "float32")
+    write_times(desktop.places.data / "jobs" / "times.json", learnt)
+    request, config = EditRequest("a star", size=(64, 64), steps=1), ModelConfig.load(POCKET)
+
+    def expected() -> float | None:
+        return desktop.engine.expected_seconds(request, None, config)
+
+    qtbot.waitUntil(lambda: expected() is not None)  # the time of an edit in float32 is known
+    take(page.precision, "bfloat16")
+    assert expected() is None
+    take(page.precision, "automatic")
+    assert desktop.kept.value.precision == "automatic"
+    assert any("full precision" in label.text() for label in page.findChildren(QLabel))
+
+
 def test_another_folder_is_looked_through_at_once(
     desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -56,8 +85,90 @@ def test_another_folder_is_looked_through_at_once(
     )
     qtbot.waitUntil(lambda: page.folder.toolTip() == str(tmp_path / "elsewhere"))
     qtbot.mouseClick(page.usual, Qt.MouseButton.LeftButton)
-    assert desktop.kept.value.models_folder == ""
+    qtbot.waitUntil(lambda: desktop.kept.value.models_folder == "")
     qtbot.waitUntil(lambda: not page.usual.isEnabled())
+    qtbot.waitUntil(lambda: not desktop.background.running)
+
+
+def answer(page: ModelPreferences, name: str, text: str, qtbot: QtBot) -> str:
+    """Answer a question, and give what it asks."""
+    qtbot.waitUntil(lambda: page.window().findChild(QMessageBox, name) is not None)
+    box = page.window().findChild(QMessageBox, name)
+    assert isinstance(box, QMessageBox)
+    asked = box.text()
+    next(button for button in box.buttons() if button.text() == text).click()
+    qtbot.waitUntil(lambda: page.window().findChild(QMessageBox, name) is None)
+    return asked
+
+
+def test_installed_models_move_along_and_jobs_find_them(
+    desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot
+) -> None:
+    old, new = tmp_path / "here", tmp_path / "elsewhere"
+    write_tiny_model(old / "tiny")
+    engine = desktop.engine
+    engine.cancel(engine.submit(job(folder=old / "tiny")))
+    engine.cancel(engine.submit(job()))
+    page.take_folder(str(new))
+    answer(page, "move models", "Move", qtbot)
+    qtbot.waitUntil(lambda: desktop.kept.value.models_folder == str(new))
+    assert (new / "tiny" / "config.json").is_file()
+    assert not (old / "tiny").exists()
+    qtbot.waitUntil(lambda: desktop.models.find("tiny") is not None)
+    assert [status.job.folder for status in engine.jobs] == [new / "tiny", POCKET]
+    page.take_folder(str(old))
+    answer(page, "move models", "Leave them", qtbot)
+    qtbot.waitUntil(lambda: desktop.kept.value.models_folder == str(old))
+    assert (new / "tiny" / "config.json").is_file()
+    page.take_folder(str(new))
+    qtbot.waitUntil(lambda: desktop.kept.value.models_folder == str(new))  # nothing to move: nothing is asked
+    qtbot.waitUntil(lambda: not desktop.background.running)
+
+
+def test_a_move_can_be_declined_or_stopped_and_waits_for_edits(
+    desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "here", tmp_path / "elsewhere"
+    write_tiny_model(old / "tiny")
+    page.take_folder(str(new))
+    answer(page, "move models", "Cancel", qtbot)
+    with monkeypatch.context() as patch:
+        patch.setattr(desktop, "models_in_use", lambda: {"tiny"})
+        page.take_folder(str(new))
+        answer(page, "move models", "Move", qtbot)
+        assert "An edit is using" in answer(page, "in use", "OK", qtbot)
+    assert desktop.mover.move is None
+    plan = plan_move(old, new)
+    go_on = threading.Event()
+
+    def tick(copied: int) -> None:
+        go_on.wait(30)
+        ModelMover._tick(desktop.mover, copied)  # pyright: ignore[reportPrivateUsage]
+
+    monkeypatch.setattr(desktop.mover, "_tick", tick)
+    desktop.mover.begin(replace(plan, copied=plan.size))  # as to another disk
+    assert page.stop.isVisible()
+    assert not page.choose.isVisible()
+    assert page.folder_note.text().startswith("Moving the models: 0 B of")
+    qtbot.mouseClick(page.stop, Qt.MouseButton.LeftButton)
+    go_on.set()
+    qtbot.waitUntil(lambda: desktop.mover.move is None)
+    assert page.choose.isVisible()
+    assert desktop.kept.value.models_folder == str(old)
+    assert (old / "tiny" / "config.json").is_file()
+    assert not (new / "tiny").exists()
+    qtbot.waitUntil(lambda: not desktop.background.running)
+
+
+def test_a_move_that_fails_is_said(desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot) -> None:
+    write_tiny_model(tmp_path / "here" / "tiny")
+    (tmp_path / "file").write_text("no folder")
+    page.take_folder(str(tmp_path / "file" / "elsewhere"))
+    answer(page, "move models", "Move", qtbot)
+    window = desktop.windows[0]
+    qtbot.waitUntil(lambda: "cannot be kept in" in window.message.label.text())
+    assert desktop.kept.value.models_folder == str(tmp_path / "here")
+    assert (tmp_path / "here" / "tiny" / "config.json").is_file()
     qtbot.waitUntil(lambda: not desktop.background.running)
 
 

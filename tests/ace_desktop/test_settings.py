@@ -43,6 +43,7 @@ def test_any_json_gives_settings_of_the_right_types(found: Any) -> None:
     for name in Settings.__dataclass_fields__:
         assert isinstance(getattr(taken, name), type(getattr(Settings(), name)))
     assert taken.theme in ("system", "light", "dark")
+    assert taken.precision in ("automatic", "float32", "bfloat16")
 
 
 def test_recent_files_come_once_and_newest_first(tmp_path: Path) -> None:
@@ -61,7 +62,8 @@ def test_a_number_is_taken_only_as_a_whole_one(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["autosave_seconds", "export_quality", "inspector_width", "idle_minutes", "memory_limit"]
+    "name",
+    ["autosave_seconds", "export_quality", "inspector_width", "idle_minutes", "memory_limit", "results_budget"],
 )
 @pytest.mark.parametrize("value", [-1, 10**30])
 def test_a_number_that_nothing_could_be_given_is_not_taken(name: str, value: int) -> None:

@@ -92,13 +92,19 @@ def test_only_the_same_run_goes_on(
     request_: EditRequest, weights: str, shape: tuple[int, ...], says: str | None
 ) -> None:
     if says is None:
-        require_same_run(checkpoint(), request_, weights, shape)
+        require_same_run(checkpoint(), request_, weights, shape, "float32")
         return
     with pytest.raises(RequestError, match=says):
-        require_same_run(checkpoint(), request_, weights, shape)
+        require_same_run(checkpoint(), request_, weights, shape, "float32")
 
 
 @pytest.mark.parametrize("step", [0, 5, -1])
 def test_a_step_that_the_run_never_had_is_refused(step: int) -> None:
     with pytest.raises(RequestError, match=f"number {step} of 4"):
-        require_same_run(checkpoint(step=step), REQUEST, "digest", (1, 2, 4, 16))
+        require_same_run(checkpoint(step=step), REQUEST, "digest", (1, 2, 4, 16), "float32")
+
+
+def test_a_step_of_another_precision_is_refused() -> None:
+    """Half of the way in each would be pixels that no run gives again."""
+    with pytest.raises(RequestError, match="was computed in float32"):
+        require_same_run(checkpoint(), REQUEST, "digest", (1, 2, 4, 16), "bfloat16")

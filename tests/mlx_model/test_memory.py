@@ -15,6 +15,7 @@ from mlx_model import memory, stages
 from mlx_model.conditioning.region import plan_region
 from mlx_model.editor import Editor
 from mlx_model.memory import Need, Pictures, Weights, Work, container_limits
+from mlx_model.networks.autoencoder import STRIP_ROWS, THIN_ROWS
 from mlx_model.networks.modulation import StepModulation
 from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, TinyAutoencoder
 from mlx_model.parts import Parts, autoencoder_for
@@ -117,6 +118,21 @@ def test_autoencoders_need_what_is_estimated(
 
 
 @on_the_cpu
+def test_thin_strips_need_what_is_estimated_and_less() -> None:
+    config, size = replace(CONFIG, autoencoder=FULL), (128, 256)
+    autoencoder = autoencoder_for(FULL)
+    latent = mx.random.normal((1, size[1] // 8, size[0] // 8, 16), key=mx.random.key(0))
+    mx.eval(autoencoder.parameters(), latent)
+    measured = peak(lambda: mx.array(stages.decode(autoencoder, latent, config.latent, lambda: None, THIN_ROWS)))
+    work = Work(size, size, steps=1)
+    thin, usual = (
+        memory.estimate(config, Weights(0, 0, 0, 0), work, rows).decode for rows in (THIN_ROWS, STRIP_ROWS)
+    )
+    assert_near(thin, measured, "decoding in thin strips")
+    assert thin < 0.6 * usual
+
+
+@on_the_cpu
 @pytest.mark.parametrize("size", [(128, 96), (768, 256)])
 def test_a_preview_by_a_decoder_needs_what_is_estimated(tmp_path: Path, size: tuple[int, int]) -> None:
     decoder = TinyAutoencoder(TinyAutoencoderConfig("tiny", 32, 16), encoder=False)
@@ -169,6 +185,21 @@ def test_weights_are_counted_as_they_are_loaded(tiny_model: Path, part: str) -> 
     # What other tests left behind may be freed or evaluated meanwhile, but hardly three times.
     measured = [held() for _ in range(3)]
     assert any(0 <= one - counted < 0.05 * counted + 4096 for one in measured), f"counted {counted}, held {measured}"
+
+
+@on_the_cpu
+def test_variations_need_no_more_than_one(tiny_model: Path) -> None:
+    """They are made one after the other, so that fewer of them would save nothing."""
+    request = EditRequest("a red star", size=(128, 96), steps=2)
+
+    def made(variations: int) -> mx.array:
+        editor = Editor(tiny_model)
+        for seed in range(variations):
+            editor.edit(replace(request, seed=seed), {})
+        return mx.zeros(1)
+
+    one, four = peak(lambda: made(1)), peak(lambda: made(4))
+    assert four <= 1.05 * one, f"one: {one}, four: {four}"
 
 
 WEIGHTS = Weights(transformer=1000, modulation=500, text=800, autoencoder=50, adapters=30)

@@ -3,17 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlx_model.editor import Editor
 from mlx_model.memory import Release
+from mlx_model.networks.autoencoder import Autoencoder
 from mlx_model.networks.t5 import T5Encoder
 from mlx_model.networks.tiny_autoencoder import PREVIEW_DECODER, TinyAutoencoder
 from mlx_model.request import Cancelled, EditRequest, Estimate, Progress, RequestError, digest
 from mlx_model.runtime import mx, tree
-from mlx_model.weights.config import TinyAutoencoderConfig
+from mlx_model.weights.config import AutoencoderConfig, TinyAutoencoderConfig
 from tests.mlx_model.sample_requests import LOCAL, PICTURES, POCKET, REQUESTS
 from tests.mlx_model.tiny_model import tiny_config, write_tiny_model
 
@@ -89,6 +91,28 @@ def test_a_decoder_for_previews_is_given_up_before_the_picture_s_size(tmp_path: 
     assert result.notes == estimate.notes == ("to save memory the previews are rough",)
     width, height = result.seen_size
     assert {p.preview.shape for p in told if p.preview is not None} == {(height // 8, width // 8, 3)}
+
+
+def test_a_result_is_decoded_in_thinner_strips_before_the_picture_s_size_gives_way(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny")
+    sizes = AutoencoderConfig("full", 256, 3, 32, 3, (1, 2, 4, 4), 2, 16)
+    replace(tiny_config(), autoencoder=sizes).save(folder)
+    named = dict(tree.tree_flatten(Autoencoder(sizes).parameters()))
+    released = {name: t.transpose(0, 3, 1, 2) if t.ndim == 4 else t for name, t in named.items()}
+    mx.save_safetensors(str(folder / "autoencoder.safetensors"), released)
+    request = EditRequest("a red star", size=(128, 128))
+    limit = needed(folder, request, Release.ALL) - 1
+    editor = Editor(folder, memory_limit=limit)
+    estimate = editor.fitted(request, PICTURES)
+    assert estimate.request == request, "nothing of what was asked is given up"
+    assert estimate.released[-1] == "strips"
+    assert estimate.needed <= limit
+    result = editor.edit(request, PICTURES)
+    assert result.notes[-1] == "to save memory the result is decoded in thinner strips"
+    usual = Editor(folder).edit(request, PICTURES)
+    off = np.abs(result.picture.pixels.astype(int) - usual.picture.pixels)
+    assert off.max() <= 1, "another rounding at most"
+    assert (off > 0).mean() < 0.01
 
 
 def test_a_budget_is_lowered_no_further_than_it_must(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from ace_desktop.document.canvas_size import expand
 from ace_desktop.document.compose import compose, compose_layers
 from ace_desktop.document.edit import mask_box, settings_of, with_settings
 from ace_desktop.document.geometry import Rect
+from ace_desktop.document.picture_sources import PictureSources
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.references import (
     add_reference,
@@ -31,6 +33,8 @@ from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.document.tree import add, with_properties
 from mlx_model import stages
 from mlx_model.editor import Editor
+from mlx_model.pictures.read import PictureFile, read_picture
+from mlx_model.pictures.write import encode_picture
 from mlx_model.request import Picture, RequestError, digest
 from mlx_model.tasks import recipe_for
 from mlx_model.weights.config import ModelConfig
@@ -144,6 +148,50 @@ def test_many_references_or_pictures_make_one_request_each(config: ModelConfig) 
     assert [made.pictures[request.picture or ""] for request in made.requests] == [other, larger]
     with pytest.raises(RequestError, match="same size"):
         snapshot(scene(), config, [larger])
+
+
+def test_of_many_pictures_one_is_in_memory_at_a_time(
+    config: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read from their files, or the board, when they are asked for; one that has changed is not taken."""
+    paths = [tmp_path / f"{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        path.write_bytes(encode_picture("png", Picture(noise(number, 500, 400))))
+    read: list[weakref.ref[Picture]] = []
+    alive: list[int] = []
+
+    def watched(path: Path) -> PictureFile:
+        alive.append(sum(ref() is not None for ref in read))
+        picture = read_picture(path)
+        read.append(weakref.ref(picture))
+        return picture
+
+    monkeypatch.setattr("ace_desktop.document.snapshot.read_picture", watched)
+    state = asking(scene(masked=False), instruction="make it red")
+    made = snapshot(state, config, paths)
+    assert len(alive) == 8
+    assert max(alive) <= 1, "the last one goes when the next is there"
+    assert all(ref() is None for ref in read)
+    for number, request in enumerate(made.requests):
+        assert np.array_equal(made.pictures[request.picture or ""].pixels, noise(number, 500, 400))
+    assert set(made.pictures) == {request.picture for request in made.requests}
+    assert len(made.pictures) == 8
+    paths[0].write_bytes(paths[1].read_bytes())
+    paths[2].unlink()
+    for number in (0, 2):
+        with pytest.raises(ValueError, match=r"changed|no file"):
+            made.pictures[made.requests[number].picture or ""]
+    with pytest.raises(RequestError):
+        snapshot(state, config, [tmp_path / "missing.png"])
+    board = scene()
+    for number in range(3):
+        board = add_reference(board, noise(number, 40, 30), f"{number}")
+    many = snapshot(asking(board, task="reference"), config, [one.id for one in references_of(board)])
+    assert isinstance(many.pictures, PictureSources)
+    assert set(many.pictures.held) == {many.requests[0].picture, many.requests[0].mask}
+    for number, request in enumerate(many.requests):
+        (reference,) = request.references
+        assert np.array_equal(many.pictures[reference.picture].pixels, noise(number, 40, 30))
 
 
 # New area that the crop tool has added

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ace_desktop.engine import child
-from ace_desktop.engine.protocol import Ready, Stopped, Taken
+from ace_desktop.engine.protocol import Finished, Ready, Stopped, Taken
 from mlx_model.progress import Journey, Stage
 
 MIB = 1 << 20
@@ -33,6 +33,17 @@ def stops(pipe: Connection, _prefix: str, _log: Path) -> None:
         work = pipe.recv()
         pipe.send(Taken(work.job))
         pipe.send(Stopped(work.job))
+
+
+def counts(file: Path, pipe: Connection, _prefix: str, _log: Path) -> None:
+    """Note how many requests and pictures are handed over each time, and do nothing with them."""
+    pipe.send(Ready("none"))
+    while True:
+        work = pipe.recv()
+        with file.open("a") as noted:
+            noted.write(f"{len(work.requests)} {len(work.pictures)}\n")
+        pipe.send(Taken(work.job))
+        pipe.send(Finished(work.job, "none", {}, {}))
 
 
 def faulty(orders: Path, pipe: Connection, prefix: str, log: Path) -> None:

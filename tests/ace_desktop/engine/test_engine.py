@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from ace_desktop.engine.child import computed_in
 from ace_desktop.engine.engine import Engine
-from ace_desktop.engine.jobs import Phase
+from ace_desktop.engine.jobs import Job, Phase
 from mlx_model.progress import STAGES
-from mlx_model.request import EditResult, Progress
+from mlx_model.request import EditRequest, EditResult, Progress
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.engine.conftest import PATIENCE_MS, NewEngine, Run
-from tests.ace_desktop.engine.faulty_child import faulty, stops
+from tests.ace_desktop.engine.faulty_child import counts, faulty, stops
 from tests.ace_desktop.engine.sample_jobs import POCKET, SIDE, job, mask, picture
 
 LIGHT = """
@@ -84,6 +85,20 @@ def test_the_same_request_gives_the_same_pixels_again(engine: Engine, until: Run
         until(engine, engine.submit(job(seed=5)), Phase.done)
     first, second = heard.results
     assert np.array_equal(first.picture.pixels, second.picture.pixels)
+
+
+def test_half_precision_is_for_a_graphics_processor_and_changes_nothing_without_one(
+    engine: Engine, until: Run
+) -> None:
+    heard = Heard(engine)
+    until(engine, engine.submit(job(seed=6)), Phase.done)
+    engine.change(memory_limit=None, idle_minutes=10, precision="bfloat16")
+    until(engine, engine.submit(job(seed=6)), Phase.done)
+    engine.change(memory_limit=None, idle_minutes=10)
+    first, second = heard.results
+    assert np.array_equal(first.picture.pixels, second.picture.pixels)
+    assert computed_in("bfloat16", on_gpu=True) == "bfloat16"
+    assert computed_in("float32", on_gpu=True) == "float32"
 
 
 def test_jobs_run_in_the_order_of_the_list_which_can_be_changed(
@@ -157,6 +172,39 @@ def test_the_expected_time_is_learnt_and_kept_for_the_next_start(
     cold = again.expected_seconds(asked.requests[0], (SIDE, SIDE), config)
     assert cold is not None
     assert cold > known  # nothing is loaded yet
+
+
+def test_of_many_pictures_those_of_one_request_are_handed_over_at_a_time(
+    new_engine: NewEngine, tmp_path: Path, until: Run
+) -> None:
+    """Variations of one picture are one piece of work; a job without pictures is one as well."""
+    many = [job(ground=number) for number in range(4)]
+    pictures = {name: picture for one in many for name, picture in one.pictures.items()}
+    engine = new_engine(entry=partial(counts, tmp_path / "counted"))
+    for asked in (
+        Job(tuple(one.requests[0] for one in many), pictures, POCKET),
+        job(variations=3),
+        Job((EditRequest("a star", size=(64, 64)),) * 2, {}, POCKET),
+    ):
+        until(engine, engine.submit(asked), Phase.failed)  # nothing was made
+    assert (tmp_path / "counted").read_text().splitlines() == ["1 2"] * 4 + ["3 2", "2 0"]
+
+
+def test_one_edit_of_many_pictures_gives_each_its_own_result(engine: Engine, orders: Path, until: Run) -> None:
+    """Also where the process dies in the middle and the rest is run again."""
+    heard = Heard(engine)
+    many = [job(ground=number) for number in range(3)]
+    pictures = {name: picture for one in many for name, picture in one.pictures.items()}
+    engine.made.connect(lambda _job, index, _result: orders.write_text("denoise kill") if index == 0 else None)
+    name = engine.submit(Job(tuple(one.requests[0] for one in many), pictures, POCKET))
+    until(engine, name, Phase.failed)
+    orders.unlink(missing_ok=True)
+    assert heard.made == [(name, 0)]
+    engine.run_again(name)
+    until(engine, name, Phase.done)
+    assert heard.made == [(name, 0), (name, 1), (name, 2)]
+    corners = [tuple(result.picture.pixels[0, 0]) for result in heard.results]
+    assert corners == [tuple(picture(number).pixels[0, 0]) for number in range(3)]
 
 
 def test_an_idle_process_ends_and_comes_back_for_the_next_job(

@@ -10,7 +10,9 @@ import pytest
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.engine import child
-from ace_desktop.engine.sentences import FORMS, model_said
+from ace_desktop.engine.faults import FAULTS
+from ace_desktop.engine.sentences import FORMS, in_english, job_said, model_said
+from ace_desktop.translation import filled, tr
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*(ROOT / "mlx_model").glob("*.py"), *(ROOT / "mlx_model").glob("[cnsw]*/*.py"), Path(child.__file__)]
@@ -51,3 +53,24 @@ def test_the_longer_form_is_taken_where_two_would_fit() -> None:
     text = "the adapter local does not fit this model: blocks.0 has 4 x 8, the layer is 16 x 16"
     assert model_said(text) == "The adapter local was made for another model. Switch it off."
     assert model_said("something else") is None
+
+
+def test_what_a_job_keeps_in_english_is_said_in_the_language_of_now(desktop: Desktop) -> None:
+    """All that the engine says, with values: the same as if it had been translated when it was said."""
+    values = ("12 GB", "8 GB", "512", "384", "1024", "768")
+    for form, ours in FORMS:
+        english = in_english(form.format(*values))
+        assert english is not None
+        desktop.kept.change(language="en")
+        assert job_said(english) == english
+        desktop.kept.change(language="ko")
+        shown = filled(tr(ours), *re_read(ours, values))
+        assert job_said(english) == shown, form
+    for fault in FAULTS:
+        assert job_said(fault.format(seconds=31)) == filled(tr(fault), seconds=31) != fault
+    assert job_said("something that nobody knows") == "Something that nobody knows."
+
+
+def re_read(ours: str, values: tuple[str, ...]) -> list[str]:
+    """Give what the sentence shows of the values."""
+    return [value if f"{{{number}}}" in ours else "" for number, value in enumerate(values)]

@@ -37,7 +37,7 @@ def status(phase: Phase = Phase.waiting, **changes: object) -> JobStatus:
     )
     job = Job(
         (request, EditRequest("more", picture=digest(deep))), {digest(p): p for p in (deep, flat)}, Path("/a/model"),
-        "model", "title", "reference", "document", "below", ("one", "two"),
+        "model", "title", "reference", "document", "below", ("one", "two"), (1.0, 0.0), "layer",
     )  # fmt: skip
     return JobStatus(job, phase, **changes)  # pyright: ignore[reportArgumentType]
 
@@ -54,7 +54,19 @@ def test_a_job_comes_back_as_it_was_and_interrupted(tmp_path: Path) -> None:
     (after,) = KeptJobs(tmp_path).take_over()
     assert after.phase is Phase.interrupted
     assert (after.made, after.notes, after.left) == (before.made, before.notes, (1,))
-    for part in ("id", "requests", "folder", "model", "title", "task", "document", "below", "parents"):
+    for part in (
+        "id",
+        "requests",
+        "folder",
+        "model",
+        "title",
+        "task",
+        "document",
+        "below",
+        "parents",
+        "place",
+        "replaces",
+    ):
         assert getattr(after.job, part) == getattr(before.job, part)
     assert {name: digest(picture) for name, picture in after.job.pictures.items()} == {
         name: name for name in before.job.pictures

@@ -100,5 +100,5 @@ def test_without_room_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) ->
     names = Numbered()
     given = {"small": mask(), "large": picture(side=600)}
     with pytest.raises(MemoryError):
-        share_pictures(given, names)
+        share_pictures(given.items(), names)
     assert not any(exists(f"{names.prefix}{number}") for number in range(3))

@@ -22,6 +22,14 @@ def test_the_last_pace_and_the_longest_silence_count() -> None:
     assert later.silences == {"load": 3.0, "decode": 4.0}
 
 
+def test_what_was_measured_in_a_chosen_precision_is_kept_apart() -> None:
+    """Twice as exact is about half as fast: neither tells how long the other takes."""
+    both = KNOWN.learnt("a chip", "pocket", {"denoise": 4.0}, {}, "float32")
+    assert both.of(None) == {"pocket": {"denoise": 2.0, "load": 0.5}}
+    assert both.of("float32") == {"pocket": {"denoise": 4.0}}
+    assert both.of("bfloat16") == {}
+
+
 def test_a_night_asleep_is_no_silence_to_learn_from() -> None:
     assert KNOWN.learnt("a chip", "pocket", {}, {"denoise": 30_000.0}).silences["denoise"] == 60
 

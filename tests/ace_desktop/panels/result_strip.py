@@ -47,7 +47,7 @@ class Strip:
     def _compared(self, image: Any, box: Any, wipe: Any) -> None:
         self.shown.append((image, box, wipe))
 
-    def _deleted(self, sentence: str, back: Callable[[], None]) -> None:
+    def _deleted(self, sentence: str, back: Callable[[], None], _free: Callable[[], None]) -> None:
         self.deleted.append((sentence, back))
 
     @property

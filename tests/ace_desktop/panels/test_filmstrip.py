@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.document.errors import DocumentError
 from ace_desktop.document.plane import Plane
 from ace_desktop.document.result_layers import result_of_layer
+from ace_desktop.document.state import new_id
 from ace_desktop.document.tree import with_properties
 from ace_desktop.panels.filmstrip import file_data
 from ace_desktop.panels.layer_model import STALE
@@ -197,7 +198,7 @@ def test_the_room_is_shown_and_freed(made: Strip) -> None:
     made.key(Qt.Key.Key_X)
     made.settle()
     used = made.editing.results.bytes_used
-    assert made.strip.bar.space_button.text() == f"{round(used / 1000)} kB of 2.1 GB"
+    assert made.strip.bar.space_button.text() == f"{round(used / 1000)} kB of 2.0 GB"
     [rejected, accepted, starless] = [results for _, results in deletable(made.editing.results)]
     assert [result.words for result in rejected] == ["a red star"]
     assert accepted == []
@@ -208,6 +209,63 @@ def test_the_room_is_shown_and_freed(made: Strip) -> None:
     made.strip.refresh()
     assert made.strip.bar.space_button.property("over")
     assert (size_words(0), size_words(5), size_words(48_000_000)) == ("0 kB", "1 kB", "48 MB")
+
+
+def files_of(made: Strip) -> set[str]:
+    """Name the results' pictures on the disk, also of those that can be brought back."""
+    return {path.stem for path in made.editing.results.folder.rglob("*.png") if len(path.stem) == len(new_id())}
+
+
+def test_what_was_deleted_is_off_the_disk_when_it_is_no_longer_offered(made: Strip) -> None:
+    star, heart = made.result("a red star"), made.result("a green heart")
+    for words in ("a red star", "a green heart"):
+        made.click(words)
+        made.key(Qt.Key.Key_Delete)
+    made.settle()
+    assert star.id not in files_of(made), "another offer took its place"
+    assert heart.id in files_of(made)
+    next(button for button in made.window.message.findChildren(QPushButton) if button.text() == "Bring back").click()
+    made.settle()
+    assert heart.id in files_of(made)
+    assert made.words() == ["a blue ring", "a green heart"]
+    made.click("a green heart")
+    made.key(Qt.Key.Key_Delete)
+    made.window.message.clear()
+    made.settle()
+    assert files_of(made) == {made.result("a blue ring").id}
+
+
+def test_who_wants_room_is_asked_once_and_has_it_at_once(made: Strip, qtbot: QtBot) -> None:
+    made.click("a red star")
+    made.key(Qt.Key.Key_X)
+    made.settle()
+    ring, heart = made.result("a blue ring").id, made.result("a green heart").id
+
+    def ask(answer: str) -> None:
+        menu = made.strip.space_menu()
+        texts = [action.text() for action in menu.actions()]
+        assert texts[-1] == "This picture was never saved: its results are deleted after 30 days."
+        menu.actions()[0].trigger()
+        menu.deleteLater()
+        box = made.window.findChild(QMessageBox, "free")
+        assert isinstance(box, QMessageBox)
+        assert "become free" in box.informativeText()
+        next(button for button in box.buttons() if button.text() == answer).click()
+        qtbot.waitUntil(lambda: made.window.findChild(QMessageBox, "free") is None)
+        made.settle()
+
+    ask("Cancel")
+    assert len(files_of(made)) == 3
+    ask("Delete")
+    assert files_of(made) == {ring, heart}
+    assert made.words() == ["a blue ring", "a green heart"]
+    assert "30 days" in made.strip.bar.space_button.toolTip()
+
+
+def test_the_room_follows_the_preference(made: Strip) -> None:
+    made.desktop.kept.change(results_budget=5 * 10**9)
+    assert made.strip.bar.space_button.text().endswith("of 5.0 GB")
+    assert made.editing.results.budget == 5 * 10**9
 
 
 def test_relatives_are_marked_and_named_in_the_recipe(made: Strip) -> None:

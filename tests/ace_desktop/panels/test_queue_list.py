@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.background import Background
+from ace_desktop.desktop import Desktop
 from ace_desktop.engine.engine import Engine
 from ace_desktop.engine.jobs import JobStatus, Phase
 from ace_desktop.panels.controls import plain_tip, shortened
@@ -20,7 +22,9 @@ from ace_desktop.panels.job_row import JobRow, state_words
 from ace_desktop.panels.message_bar import MessageBar
 from ace_desktop.panels.popover import Popover
 from ace_desktop.panels.queue_list import QueueList, picture_of
+from ace_desktop.translation import filled, tr
 from mlx_model.request import Progress
+from mlx_model.tasks import TASKS
 from tests.ace_desktop.engine.sample_jobs import job
 
 PATIENCE_MS = 90_000
@@ -193,6 +197,43 @@ def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: B
     engine.cancel_all()
     assert not line.isVisible()
     qtbot.waitUntil(lambda: not engine.working and not background.running, timeout=PATIENCE_MS)
+
+
+def test_an_open_list_follows_the_language_with_all_that_it_says(
+    desktop: Desktop, engine: Engine, background: Background, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    window.resize(700, 500)
+    line = JobLine(engine, background, window)
+    window.setCentralWidget(line)
+    window.show()
+    (tmp_path / "empty").mkdir()
+    asked = job("", folder=tmp_path / "empty")
+    job_id = engine.submit(replace(asked, task="remove", title=TASKS["remove"].title))
+    qtbot.waitUntil(lambda: not engine.busy, timeout=PATIENCE_MS)
+    line.open_list()
+    assert line.popover is not None
+    listed = line.popover.findChild(QueueList)
+    assert isinstance(listed, QueueList)
+    english = row(listed, job_id)
+    assert "no config.json" not in english.sentence.text()
+    assert english.sentence.text().startswith("The model in")
+    assert "Repair" in english.sentence.text()
+    desktop.kept.change(language="ko")
+    qtbot.waitUntil(lambda: line.popover is not None and line.popover.accessibleName() == "편집 목록")
+    korean = row(listed, job_id)
+    assert korean.sentence.text() == filled(
+        tr("The model in {0} is not whole. Repair it, or choose another."), tmp_path / "empty"
+    )
+    assert korean.title.text() == tr("Remove") != "Remove"
+    assert korean.state.text() == tr("Failed") != "Failed"
+    assert korean.sentence.text() in korean.accessibleName()
+    qtbot.waitUntil(lambda: listed.list.height() >= korean.heightForWidth(korean.width()))
+    engine.remove(job_id)
+    qtbot.waitUntil(lambda: not background.running, timeout=PATIENCE_MS)
+    line.popover.leave()
+    qtbot.waitUntil(lambda: line.popover is None)
 
 
 def test_a_job_has_the_picture_of_what_is_edited() -> None:
