@@ -66,6 +66,22 @@ def question(parent: QWidget, name: str, text: str, more: str = "") -> QMessageB
     return box
 
 
+def confirm_deletion(parent: QWidget, name: str, text: str, more: str, delete: Callable[[], None]) -> None:
+    """Ask before something goes for good; the answer at hand is to keep it."""
+    box = question(parent, name, text, more)
+    agreed = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+    cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)
+
+    def answered() -> None:
+        if box.clickedButton() is agreed:
+            delete()
+
+    box.finished.connect(answered)
+    box.open()
+
+
 def ask(
     parent: QWidget, title: str, options: Sequence[Option], accepted: Callable[[Mapping[str, Any]], None]
 ) -> Sheet:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDrag, QGuiApplication, QPixmap
-from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QVBoxLayout, QWidget
 
 from ..background import Background
-from ..dialogs import question
+from ..dialogs import confirm_deletion
 from ..document.result_layers import result_of_layer
 from ..document.results import Result
 from ..document.state import State, walk
@@ -382,23 +382,15 @@ class Filmstrip(QWidget):
         one = tr("Delete the result?")
         asked = one if len(results) == 1 else tr("Delete {number} results?", number=len(results))
         size = size_words(sum(result.size for result in results))
-        box = question(
-            self.window(), "free", asked, tr("About {size} become free. They can't be brought back.", size=size)
-        )
-        delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
+        more = tr("About {size} become free. They can't be brought back.", size=size)
 
-        def answered() -> None:
-            if box.clickedButton() is delete:
-                for result in results:
-                    self._editing.delete(result.id)
-                self._editing.purge([result.id for result in results])
-                self.refresh()
+        def delete() -> None:
+            for result in results:
+                self._editing.delete(result.id)
+            self._editing.purge([result.id for result in results])
+            self.refresh()
 
-        box.finished.connect(answered)
-        box.open()
+        confirm_deletion(self.window(), "free", asked, more, delete)
 
     # Files
 

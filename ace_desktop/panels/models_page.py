@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..dialogs import question
+from ..dialogs import confirm_deletion, question
 from ..model_sentences import library_said
 from ..model_words import memory, model_title, size
 from ..translation import tr
@@ -228,23 +228,13 @@ class ModelsPage(QDialog):
         model = self._models.model(name)
         if model is None or self._is_in_use(name):
             return
-        box = question(
+        confirm_deletion(
             self,
             "remove",
             tr("Delete {model}?", model=self._title(name)),
             tr("{size} become free. To use it again it has to be downloaded again.", size=size(model.frees)),
+            lambda: self._installer.remove(name),
         )
-        delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-
-        def answered() -> None:
-            if box.clickedButton() is delete:
-                self._installer.remove(name)
-
-        box.finished.connect(answered)
-        box.open()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Look again whenever it is opened: files may have come or gone by other hands."""

@@ -167,13 +167,19 @@ def test_a_row_says_what_can_be_done_in_every_case(qtbot: QtBot) -> None:
     assert state_words(running) == "2 of 3 · Painting, step 3 of 8 · 35 s left"
 
 
-def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: Background, qtbot: QtBot) -> None:
+def shown_line(engine: Engine, background: Background, qtbot: QtBot) -> tuple[QMainWindow, JobLine]:
+    """Show the line of the jobs in a window of its own."""
     window = QMainWindow()
     qtbot.addWidget(window)
     window.resize(700, 500)
     line = JobLine(engine, background, window)
     window.setCentralWidget(line)
     window.show()
+    return window, line
+
+
+def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: Background, qtbot: QtBot) -> None:
+    window, line = shown_line(engine, background, qtbot)
     assert not line.isVisible()
     engine.submit(job("a red star", steps=4))
     engine.submit(job("a green heart"))
@@ -202,12 +208,7 @@ def test_the_line_shows_the_job_and_opens_the_list(engine: Engine, background: B
 def test_an_open_list_follows_the_language_with_all_that_it_says(
     desktop: Desktop, engine: Engine, background: Background, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window = QMainWindow()
-    qtbot.addWidget(window)
-    window.resize(700, 500)
-    line = JobLine(engine, background, window)
-    window.setCentralWidget(line)
-    window.show()
+    _window, line = shown_line(engine, background, qtbot)
     (tmp_path / "empty").mkdir()
     asked = job("", folder=tmp_path / "empty")
     job_id = engine.submit(replace(asked, task="remove", title=TASKS["remove"].title))
