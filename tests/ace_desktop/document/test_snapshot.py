@@ -274,7 +274,7 @@ def test_a_mask_between_the_corners_of_the_frame_but_not_in_it_is_said(config: M
 
 def test_too_many_references_and_sizes_out_of_range_are_said(config: ModelConfig) -> None:
     crowded = scene()
-    for number in range(6):
+    for number in range(20):
         crowded = add_reference(crowded, np.full((20, 80, 4), number, np.uint8), "wide")
     assert fields(crowded, config) == {"references": False}
     few = replace(config, size=replace(config.size, max_tokens=16))
