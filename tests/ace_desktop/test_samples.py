@@ -36,11 +36,11 @@ def test_nothing_stands_in_the_way_of_running_it(sample: Sample) -> None:
     assert len(references_of(state)) == int(TASKS[sample.task].needs_reference)
 
 
-YELLOW, CYAN, RED = (220, 210, 20), (60, 205, 215), (215, 35, 40)
+YELLOW, CYAN, RED, PINK = (220, 210, 20), (60, 205, 215), (215, 35, 40), (235, 145, 147)
 SEEN = {
     "repaint": {(628, 264): YELLOW},
     "instruct": {(52, 90): CYAN, (103, 52): (40, 80, 220)},
-    "reference": {(92, 38): RED, (23, 56): (40, 160, 60)},
+    "reference": {(90, 38): PINK, (103, 38): RED, (23, 56): (40, 160, 60)},
     "subject": {(64, 70): RED, (110, 20): CYAN},
     "portrait": {(64, 122): RED, (115, 10): CYAN},
 }

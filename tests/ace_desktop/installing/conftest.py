@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -34,11 +35,12 @@ def hub() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def folder(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the folder of models, in surroundings with a hub, a catalogue and a keychain of the test's own."""
     for name in [name for name in os.environ if name.startswith(("HF_", "HUGGING", "ACE_"))]:
         monkeypatch.delenv(name)
     write_catalogue(tmp_path / "catalogue.json")
+    before = keyring.get_keyring()  # once asked, it keeps its answer whatever the surroundings become
     for name, value in {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path / "hf"),
@@ -49,7 +51,8 @@ def folder(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
-    return tmp_path / "models"
+    yield tmp_path / "models"
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ PLACE = "ACE_TEST_KEYCHAIN"
 
 
 class FileKeychain(KeyringBackend):
-    """Keeps secrets in the file that an environment variable names."""
+    """Keeps secrets in the file that an environment variable names; used where PYTHON_KEYRING_BACKEND asks for it."""
 
-    priority = 10.0  # type: ignore[assignment]
+    priority = -1.0  # type: ignore[assignment]
 
     def _held(self) -> dict[str, str]:
         place = Path(os.environ[PLACE])
