@@ -45,7 +45,9 @@ from mlx_model.work import PATCH, region_of
 MAX_UNKNOWN: Final = 1 / 3
 LARGEST_SIDE: Final = 8192
 SUBJECT_SHARE: Final = 0.8
-"""Of the square around a reference's cut-out, where references are seen in place: the subject has a margin there."""
+"""Of the box around a reference's cut-out, where references are seen in place: the subject has a margin there."""
+MOST_SLENDER: Final = 3
+"""Of that box, to one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +92,15 @@ def plan(
     else:
         _check_aspect(size)
 
-    in_place = config.size.references_in_place and mask is not None
-    crops = tuple(_around_cutout(reference, pictures, tick) if in_place else None for reference in request.references)
+    masked = None if mask is None else bounding_box(mask)
+    shape = masked[2:] if masked is not None and config.size.references_in_place else None
+    crops = tuple(shape and _around_cutout(reference, pictures, shape, tick) for reference in request.references)
     sizes = [reference.size if crop is None else crop[2:] for reference, crop in zip(references, crops, strict=True)]
 
     def around(extent: Box | None) -> Region:
         return region_of(request, config, None if picture is None else picture.size, extent, sizes)
 
-    region = around(None if mask is None else bounding_box(mask))
+    region = around(masked)
     tick()
     if mask is not None and region.cut and not _inside(mask, region.box).any():
         # Spots at both ends of a long picture: the middle between them holds none, so work on the largest.
@@ -105,10 +108,12 @@ def plan(
     return Plan(region, picture, mask, size, mask is None and request.mask is not None, crops)
 
 
-def _around_cutout(reference: Reference, pictures: Mapping[str, Picture], tick: Tick) -> Box | None:
-    """Return the square around what a reference's mask cuts out, as far as the picture reaches.
+def _around_cutout(
+    reference: Reference, pictures: Mapping[str, Picture], shape: tuple[int, int], tick: Tick
+) -> Box | None:
+    """Return the box of a shape (width, height) around what a reference's mask cuts out, within the picture.
 
-    What is put in place of a mask's box is the subject, not the picture that it was cut out of.
+    What is put in place of a mask's box, whose shape it is, is the subject, not the picture that it was cut out of.
     """
     if reference.mask is None:
         return None
@@ -116,10 +121,12 @@ def _around_cutout(reference: Reference, pictures: Mapping[str, Picture], tick: 
     box, size = bounding_box(cutout), pictures[reference.picture].size
     if box is None or (cutout.shape[1], cutout.shape[0]) != size:
         return None
-    left, top, width, height = box
-    side = math.ceil(max(width, height) / SUBJECT_SHARE)
-    first = [max((2 * start + length - side) // 2, 0) for start, length in ((left, width), (top, height))]
-    last = [min(start + side, whole) for start, whole in zip(first, size, strict=True)]
+    width, height = box[2:]
+    wide = min(max(shape[0] / shape[1], 1 / MOST_SLENDER), MOST_SLENDER)
+    high = max(width / wide, height) / SUBJECT_SHARE
+    sides = math.ceil(wide * high), math.ceil(high)
+    first = [max((2 * box[axis] + box[axis + 2] - sides[axis]) // 2, 0) for axis in (0, 1)]
+    last = [min(start + side, whole) for start, side, whole in zip(first, sides, size, strict=True)]
     return first[0], first[1], last[0] - first[0], last[1] - first[1]
 
 

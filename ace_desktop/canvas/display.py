@@ -139,19 +139,23 @@ class Display:
                 self._stale += self._device_rect(rect)
         return seen
 
-    def mend(self, budget: float) -> None:
-        """Render what is stale and draw it, in about so many seconds; what is left shows what it did, or coarser."""
+    def mend(self, budget: float) -> QRect:
+        """Render what is stale and draw it, in about so many seconds; what is left shows what it did, or coarser.
+
+        Returns what of the view was drawn, which may be more than is being painted.
+        """
         stale, blank = self._stale & self._shown.rect(), self._blank & self._shown.rect()
         self._stale, self._blank = QRegion(), QRegion()
         if stale.isEmpty() or self._look is None:
-            return
+            return QRect()
         began = time.perf_counter()
         budget *= _OPENING if self._opening else 1
         for rect in _few(stale):
             self._refresh(rect, began + budget - self._pace * _area(blank))
         began = time.perf_counter()
         painter = QPainter(self._shown)
-        drawn = _few(stale.subtracted(self._stale).united(blank))
+        mended = stale.subtracted(self._stale).united(blank)
+        drawn = _few(mended)
         for rect in drawn:
             self._draw(painter, rect, self._look)
         painter.end()
@@ -159,6 +163,7 @@ class Display:
         area = sum(rect.width() * rect.height() for rect in drawn)
         if 2 * area > self._shown.width() * self._shown.height():
             self._pace = (time.perf_counter() - began) / area
+        return self._view_around(mended.boundingRect())
 
     def paint(self, painter: QPainter, rect: QRect) -> None:
         """Paint a part of the view, in view coordinates."""

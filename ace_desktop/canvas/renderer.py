@@ -33,7 +33,7 @@ class _Tile:
     changing: int = -1
     ready: bool = False
     below: NDArray[np.uint8] | None = None
-    above: list[tuple[Layer, NDArray[np.uint8], QImage]] = field(default_factory=list)
+    above: list[tuple[str, float, NDArray[np.uint8], QImage]] = field(default_factory=list)  # blend, opacity, picture
 
     @property
     def nbytes(self) -> int:
@@ -100,7 +100,7 @@ def _prepare(tile: _Tile, layers: Sequence[Layer], whole: Rect) -> None:
     for layer in above:
         pixels = render([replace(layer, opacity=1.0, blend="normal")], whole)
         if pixels.any():
-            tile.above.append((layer, pixels, image_of(pixels, MULTIPLIED)))
+            tile.above.append((layer.blend, layer.opacity, pixels, image_of(pixels, MULTIPLIED)))
 
 
 def _drawn(tile: _Tile, layers: Sequence[Layer], rect: Rect, whole: Rect) -> NDArray[np.uint8]:
@@ -112,9 +112,9 @@ def _drawn(tile: _Tile, layers: Sequence[Layer], rect: Rect, whole: Rect) -> NDA
     target = image_of(out, MULTIPLIED)
     painter = QPainter(target)
     draw_layer(painter, layers[tile.changing], rect)
-    for layer, _, image in tile.above:
-        painter.setCompositionMode(MODES[layer.blend])
-        painter.setOpacity(layer.opacity)
+    for blend, opacity, _, image in tile.above:
+        painter.setCompositionMode(MODES[blend])
+        painter.setOpacity(opacity)
         draw_image(painter, 0, 0, image, QRect(x, y, rect.width, rect.height))
     painter.end()
     return out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -90,6 +90,7 @@ class CanvasView(QWidget):
         self._ants.stepped.connect(self.update)
         self._later = QTimer(self, interval=0, singleShot=True)
         self._later.timeout.connect(self._go_on)
+        self._missed = QRect()  # drawn anew beside what was being painted
         self._zooming = QTimer(self, interval=REST_MS, singleShot=True)
         self._zooming.timeout.connect(self.update)
         self.retranslate()
@@ -329,7 +330,7 @@ class CanvasView(QWidget):
         display.set_tint(self._mask_colour if self._overlay == "tint" and not self.above.shown else None)
         display.transform = self._transform
         display.set_coarse(self.zooming)
-        display.mend(self.budget)
+        drawn = display.mend(self.budget) & self.rect()
         display.paint(painter, event.rect())
         self.above.paint(painter, self._transform)
         self._ants.paint(painter, self._marching(), event.rect(), self.devicePixelRatioF())
@@ -341,13 +342,16 @@ class CanvasView(QWidget):
             self.frame.paint(painter, self._transform, grip)
         self._pointing.paint_outline(painter)
         painter.end()
-        if display.stale:
+        if not (drawn.isEmpty() or event.rect().contains(drawn)):
+            self._missed |= drawn  # as where the pointer alone was to be painted
+        if display.stale or not self._missed.isEmpty():
             self._later.start()
 
     def _go_on(self) -> None:
         """Paint what there was no time for, and only that."""
         if self._display is not None:
-            self.update(self._display.stale_rect)
+            missed, self._missed = self._missed, QRect()
+            self.update(self._display.stale_rect | missed)
 
     def _edge(self, name: str) -> NDArray[np.uint8] | None:
         return None if self._display is None else self._display.edge(name, self._device_size())

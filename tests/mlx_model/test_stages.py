@@ -85,6 +85,29 @@ def test_a_cut_out_subject_is_seen_as_large_as_the_mask_that_it_goes_into() -> N
     assert whole.crops == (None,), "without a mask a reference stands beside the picture, whole"
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_slender_cut_out_fills_a_mask_of_its_shape(turned: bool) -> None:
+    picture, mask, photo, cutout = (Picture(np.full((96, 96, 4), 255, np.uint8)) for _ in range(4))
+    mask.pixels[..., :3] = cutout.pixels[..., :3] = 0
+    photo.pixels[..., 1:3] = 0
+    mask.pixels[32:64, 0:96, :3] = 255
+    cutout.pixels[20:30, 30:60, :3] = 255
+    if turned:
+        mask, cutout = (Picture(one.pixels.swapaxes(0, 1).astype(np.uint8, "C")) for one in (mask, cutout))
+    pictures = {digest(one): one for one in (picture, mask, photo, cutout)}
+    references = (Reference(digest(photo), digest(cutout)),)
+    request = EditRequest("put it here", picture=digest(picture), mask=digest(mask), references=references)
+    config = replace(CONFIG, size=SizeConfig(96, 72, 16, references_in_place=True))
+    recipe = recipe_for(request, "fft")
+    plan = stages.plan(request, recipe, pictures, config)
+    canvas = stages.draw(plan, request, recipe, pictures)
+    assert plan.region.worked == (96, 96)
+    red = canvas.pixels[:, :96, 0] > 0.5
+    sides = [len(np.flatnonzero(red.any(axis))) for axis in ((1, 0) if turned else (0, 1))]
+    assert abs(sides[0] - 0.8 * 96) <= 4
+    assert abs(sides[1] - 0.8 * 32) <= 4
+
+
 def test_latents_are_scaled_both_ways(tiny_model: Path) -> None:
     autoencoder = Parts(tiny_model, CONFIG).autoencoder(lambda: None)
     pixels = np.random.default_rng(0).uniform(-1, 1, (32, 48, 3)).astype(np.float32)

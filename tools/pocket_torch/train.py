@@ -50,7 +50,7 @@ WHERE_WEIGHT, WHERE_SIGMA = 0.2, 0.8
 class Where(nn.Module):
     """Tells of each latent of a token (n, tokens, 4 logits) whether it has to appear or change; only for training.
 
-    Asked of the transformer's own tokens half-way, it teaches early which of several objects is meant.
+    Asked of the transformer's own tokens a third of the way, it teaches early which of several objects is meant.
     """
 
     def __init__(self, wide: int):

@@ -60,6 +60,10 @@ def test_a_stroke_renders_only_the_layer_that_it_is_on_and_keeps_no_older_one() 
     assert renderer.nbytes == 3 * TILE * TILE * 4  # the two below are one
     gc.collect()
     assert [layer() is None for layer in old[:-1]] == [True] * 9
+    above = weakref.ref(stack[4])
+    del stack, state, stroke
+    gc.collect()
+    assert above() is None, "what a layer above looked like is kept, not the layer"
 
 
 def test_it_keeps_no_more_than_it_may() -> None:

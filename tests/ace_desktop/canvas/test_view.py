@@ -338,6 +338,25 @@ def test_what_there_is_no_time_for_comes_in_the_next_frames(open_view: Open, qtb
     assert np.abs(in_frames - seen(hand.view)).max() <= ROUNDING
 
 
+def test_what_is_rendered_while_a_small_part_is_painted_reaches_the_screen(open_view: Open, qtbot: QtBot) -> None:
+    hand = open_view(photograph(1200, 900))
+    view = hand.view
+    with qtbot.waitExposed(view):
+        view.show()
+    qtbot.waitUntil(lambda: view.up_to_date)
+    view.budget = 0.0
+    other = photograph(1200, 900, seed=2)
+    hand.session.do("replace", replace(other, active=other.layers[0].id))
+    for _ in range(100):  # the pointer moves on and on
+        view.repaint(0, 0, 4, 4)
+        if view.up_to_date:
+            break
+    assert view.up_to_date
+    qtbot.wait(50)
+    on_screen = pixels_of(view.screen().grabWindow(view.winId())).astype(int)
+    assert np.abs(on_screen - seen(view)).max() <= ROUNDING
+
+
 def test_a_gesture_that_zooms_is_shown_coarsely_and_exactly_once_it_rests(open_view: Open, qtbot: QtBot) -> None:
     hand = open_view(photograph(1200, 900))
     hand.view.zoom_to(0.7, QPointF(200, 150))
