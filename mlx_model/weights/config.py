@@ -221,5 +221,8 @@ class ModelConfig:
 
     def save(self, folder: Path) -> None:
         """Write ``folder/config.json``."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        settings = asdict(self)
+        if not self.size.references_in_place:
+            del settings["size"]["references_in_place"]  # earlier versions refuse what they do not know
+        text = json.dumps(settings, ensure_ascii=False, indent=1)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")

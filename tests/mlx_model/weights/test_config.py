@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from mlx_model.request import RequestError
 from mlx_model.weights.config import AutoencoderConfig, ModelConfig, TinyAutoencoderConfig, TransformerConfig
+from tests.mlx_model.tiny_model import tiny_config
 
 POCKET: dict[str, Any] = {
     "format": 1, "name": "pocket", "title": "Pocket", "kind": "fft", "licence": "MIT", "source": "trained here",
@@ -58,6 +60,16 @@ def test_a_config_survives_saving_and_loading(tmp_path: Path) -> None:
     assert config.transformer.mlp_size == 768
     config.save(tmp_path)
     assert ModelConfig.load(tmp_path) == config
+
+
+def test_a_setting_of_few_models_is_written_for_those_alone(tmp_path: Path) -> None:
+    """Versions that don't know it go on reading the others."""
+    config = tiny_config()
+    config.save(tmp_path)
+    assert "references_in_place" not in (tmp_path / "config.json").read_text(encoding="utf-8")
+    placing = replace(config, size=replace(config.size, references_in_place=True))
+    placing.save(tmp_path)
+    assert ModelConfig.load(tmp_path) == placing
 
 
 def test_the_full_autoencoder_is_told_apart_by_its_architecture() -> None:
