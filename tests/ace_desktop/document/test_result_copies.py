@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ace_desktop.document.edit import project_of
 from ace_desktop.document.errors import DocumentError
+from ace_desktop.document.openraster_write import Saved, write_openraster
 from ace_desktop.document.projects import open_project, save_project
 from ace_desktop.document.result_stores import ResultStores
 from ace_desktop.document.results import ResultStore
@@ -74,6 +76,23 @@ def test_a_project_saved_as_another_file_has_its_own_results_from_then_on(tmp_pa
         assert project_of(open_project(tmp_path / f"{name}.ora", ResultStores(tmp_path / f"there {name}"))) == ids
     here.sweep()
     assert (here.folder / copy / "claimed").exists()
+
+
+def test_what_is_made_while_a_copy_is_written_is_the_copys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a large document takes seconds, and edits go on."""
+    here = ResultStores(tmp_path / "here")
+    state, store, _ = project(here, 1)
+    made: list[str] = []
+
+    def slow(*given: Any) -> Saved:
+        made.append(here.of(PROJECT).add(*made_up(seed=5)).id)
+        return write_openraster(*given)
+
+    monkeypatch.setattr("ace_desktop.document.projects.write_openraster", slow)
+    save_project(tmp_path / "b.ora", state, here, copy="c" * 32)
+    assert here.of("c" * 32) is store
+    assert store.get(made[0]) is not None
+    assert store.patch(made[0])
 
 
 def test_a_copy_that_cannot_be_saved_leaves_the_project_as_it_was(tmp_path: Path) -> None:
