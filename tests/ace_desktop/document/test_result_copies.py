@@ -12,6 +12,7 @@ from ace_desktop.document.edit import project_of
 from ace_desktop.document.errors import DocumentError
 from ace_desktop.document.openraster_write import Saved, write_openraster
 from ace_desktop.document.projects import open_project, save_project
+from ace_desktop.document.result_files import copy_file
 from ace_desktop.document.result_stores import ResultStores
 from ace_desktop.document.results import ResultStore
 from tests.ace_desktop.document.made_up_results import made_up
@@ -105,6 +106,27 @@ def test_a_copy_that_cannot_be_saved_leaves_the_project_as_it_was(tmp_path: Path
     store.reject(kept[0].id)
     store.flush()
     assert opened(store.folder).all()[0].rejected
+
+
+def test_what_is_deleted_while_a_copy_is_made_can_be_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ResultStore(tmp_path / "one")
+    first, second = (store.add(*made_up(seed=seed)) for seed in (1, 2))
+    store.delete(first.id)
+
+    def copied(path: Path, copy: Path) -> None:
+        copy_file(path, copy)
+        if path.parent.name == "deleted":
+            store.delete(second.id)
+
+    monkeypatch.setattr("ace_desktop.document.result_files.copy_file", copied)
+    store.move_to(tmp_path / "two")
+    assert not list((tmp_path / "two").glob("*.json"))
+    for result in (first, second):
+        store.restore(result.id)
+        assert store.patch(result.id)
+    assert not list((tmp_path / "two" / "deleted").iterdir())
 
 
 def test_copies_take_no_more_of_a_disk_that_knows_links(tmp_path: Path) -> None:
