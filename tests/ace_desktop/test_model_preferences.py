@@ -147,6 +147,8 @@ def test_a_move_can_be_declined_or_stopped_and_waits_for_edits(
 
     monkeypatch.setattr(desktop.mover, "_tick", tick)
     desktop.mover.begin(replace(plan, copied=plan.size))  # as to another disk
+    environment = desktop._installer_environment  # pyright: ignore[reportPrivateUsage]
+    assert environment() == {"ACE_MODELS": str(new)}, "what is installed meanwhile would not be found"
     assert page.stop.isVisible()
     assert not page.choose.isVisible()
     assert page.folder_note.text().startswith("Moving the models: 0 B of")
@@ -154,6 +156,7 @@ def test_a_move_can_be_declined_or_stopped_and_waits_for_edits(
     go_on.set()
     qtbot.waitUntil(lambda: desktop.mover.move is None)
     assert page.choose.isVisible()
+    assert environment() == {"ACE_MODELS": str(old)}
     assert desktop.kept.value.models_folder == str(old)
     assert (old / "tiny" / "config.json").is_file()
     assert not (new / "tiny").exists()
