@@ -43,16 +43,22 @@ class Arrivals(QObject):
             kept = store.add(made, job, index, run=job.id, model_folder=job.folder)
             return kept, len(store.tidy())
 
+        def now() -> str:
+            """Give the project that the job belongs to by now: it may have been saved as another one."""
+            status = self.engine.status(job_id)
+            return job.document if status is None else status.job.document
+
         def done(answer: tuple[Result, int]) -> None:
             kept, gone = answer
             self.engine.release(job_id)
-            self.arrived.emit(job.document, kept)
+            document = now()
+            self.arrived.emit(document, kept)
             if gone:
                 sentence = tr("Rejected results were deleted to make room for new ones: {number}.", number=gone)
-                self.tidied.emit(job.document, sentence)
+                self.tidied.emit(document, sentence)
 
         def failed(error: Exception) -> None:
             self.engine.release(job_id, lost=index, sentence=explain(error)[0])
-            self.failed.emit(job.document, error)
+            self.failed.emit(now(), error)
 
         self._background.run(work, done, failed, self)

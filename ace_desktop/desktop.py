@@ -315,7 +315,8 @@ class Desktop(QObject):
             window.raise_()
 
     def _installer_environment(self) -> dict[str, str]:
-        return {"ACE_MODELS": str(self.models.folder)}
+        moving = self.mover.move  # what is asked for meanwhile waits for the end, and goes where they are then
+        return {"ACE_MODELS": str(self.models.folder if moving is None else moving.there)}
 
     def show_models(self, window: MainWindow) -> None:
         """Open the models page over a window."""

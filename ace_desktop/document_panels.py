@@ -102,8 +102,13 @@ class DocumentPanels(QObject):
 
     def _offer_back(self, sentence: str, back: Callable[[], None], free: Callable[[], None]) -> None:
         """Offer what was deleted for a while; then it is off the disk."""
+
+        def brought_back() -> None:
+            self._offer.stop()
+            back()
+
         message = self._window.message
-        message.say(sentence, buttons={tr("Bring back"): back}, gone=partial(self._offer_over, free))
+        message.say(sentence, buttons={tr("Bring back"): brought_back}, gone=partial(self._offer_over, free))
         self._offer.start()
 
     def _offer_over(self, free: Callable[[], None]) -> None:

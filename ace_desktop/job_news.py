@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from .attention import Attention
 from .engine.sentences import job_said
+from .panels.job_row import title_words
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class JobNews(QObject):
         if job.phase == "done":
             count = job.total
             many = tr("{number} pictures are ready to choose from.", number=count)
-            self._attention.ended(tr("Your edit is ready"), job.job.title or many, self._show)
+            self._attention.ended(tr("Your edit is ready"), title_words(job) if job.job.title else many, self._show)
         else:
             self._attention.ended(tr("Your edit needs a look"), job_said(job.sentence), self._show)
 

@@ -36,6 +36,7 @@ class ModelMover(QObject):
         """Bytes of it that are there already."""
         self._background = Background(1, self)
         self._stopped = threading.Event()
+        self._arrived: Move | None = None
         self._copied.connect(self._show)
 
     def plan(self, here: Path, there: Path, planned: Callable[[Move], None], asks: QObject) -> None:
@@ -59,6 +60,7 @@ class ModelMover(QObject):
             from mlx_model.library.moving import move_models
 
             move_models(move, self._tick)
+            self._arrived = move
 
         self._background.run(work, partial(self._done, move), self._failed, self)
         self.changed.emit()
@@ -71,6 +73,8 @@ class ModelMover(QObject):
         """Stop, and wait until what was copied is gone again."""
         self.stop()
         self._background.close()
+        if self._arrived is not None:  # too late to be stopped, and its answer is no longer given
+            self._done(self._arrived, None)
 
     def _tick(self, copied: int) -> None:
         """Go on, or not; in the thread."""
@@ -83,7 +87,9 @@ class ModelMover(QObject):
         self.changed.emit()
 
     def _done(self, move: Move, _nothing: None) -> None:
-        self.move = None
+        if self._arrived is None:
+            return
+        self.move = self._arrived = None
         self.moved.emit(move)
         self.changed.emit()
 

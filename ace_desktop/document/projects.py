@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -65,18 +64,12 @@ def save_project(
         return write_openraster(path, state, before)
     store = stores.of(project)
     store.load()
-    if copy is not None:
+    saved = write_openraster(path, with_project(state, copy or project), before, store.entries())
+    if copy is not None:  # last, so that what edits make meanwhile goes along
         try:
             stores.part(project, copy)
         except OSError as error:
             raise DocumentError(f"{path.name} could not be saved: {reason(error)}") from error
-    try:
-        saved = write_openraster(path, with_project(state, copy or project), before, store.entries())
-    except DocumentError:
-        if copy is not None:
-            with contextlib.suppress(OSError):
-                stores.part(copy, project)
-        raise
     stores.claim(copy or project)
     return saved
 

@@ -265,10 +265,11 @@ def copy_results(here: Path, there: Path) -> None:
         for suffix in ("png", "json"):
             for path in (here / part).glob(f"*.{suffix}"):
                 (there / part).mkdir(exist_ok=True)
-                _copy(path, there / part / path.name)
+                copy_file(path, there / part / path.name)
 
 
-def _copy(path: Path, copy: Path) -> None:
+def copy_file(path: Path, copy: Path) -> None:
+    """Have one of them in another folder as well, as `copy_results`; nothing happens where it is gone or there."""
     with contextlib.suppress(FileNotFoundError, FileExistsError):  # it was deleted meanwhile, or is there already
         try:
             copy.hardlink_to(path)

@@ -24,6 +24,7 @@ from .result_files import (
     INPUTS,
     LaterVersion,
     Result,
+    copy_file,
     copy_results,
     cropped,
     from_json,
@@ -417,9 +418,13 @@ class ResultStore:
         with self._loading, self._writing:
             copy_results(self.folder, folder)
             with self._guard:
+                for held, part, other in ((self._results, "", "deleted"), (self._deleted, "deleted", "")):
+                    for name in (f"{result_id}.{suffix}" for suffix in ("png", "json") for result_id in held):
+                        if not (folder / part / name).exists():  # it was deleted or restored meanwhile
+                            (folder / part).mkdir(exist_ok=True)
+                            copy_file(self.folder / part / name, folder / part / name)
+                        (folder / other / name).unlink(missing_ok=True)
                 self.folder, self.claimed = folder, False
-                for result_id in self._deleted:  # meanwhile
-                    self._move(result_id, folder, folder / "deleted")
 
     # On disk
 

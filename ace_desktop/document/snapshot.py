@@ -335,7 +335,9 @@ def _request_for(
             state = change_reference(state, reference.id, on=False)
         state = change_reference(state, subject, on=True)
         request = _request(state, config, pictures)
-        (shown,) = used_references(state)
+        shown = next(iter(used_references(state)), None)
+        if shown is None:  # it is the control picture, the same for all
+            return request
         own, source = request.references[0].picture, lambda: _shown(state, shown)[0]
     if own is not None and own not in (request.mask, request.control_picture):
         pictures.pop(own, None)

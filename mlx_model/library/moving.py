@@ -10,7 +10,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from mlx_model.library.disk import require_room, writing
+from mlx_model.library.disk import force_out, require_room, writing
 from mlx_model.library.errors import LibraryError
 from mlx_model.library.folders import INSTALLING, RECORD
 from mlx_model.library.lock import LOCK
@@ -68,6 +68,8 @@ def move_models(move: Move, tick: Tick) -> None:
             lock = FileLock(folder / LOCK)
             try:
                 lock.acquire(timeout=0)
+            except NotImplementedError as error:
+                raise LibraryError(f"{what} cannot be kept in {folder} ({error})") from error
             except Timeout as error:
                 raise LibraryError(f"another process is changing the models in {folder}; wait for it") from error
             held.callback(lock.release)
@@ -95,7 +97,7 @@ def _copy(move: Move, tick: Tick) -> None:
     shutil.rmtree(part, ignore_errors=True)  # of a program that was killed
     done: list[str] = []
     try:
-        _copy_files(move, part, tick)
+        files = _copy_files(move, part, tick)
         for name in move.names:
             (part / name).rename(move.there / name)
             done.append(name)
@@ -109,15 +111,29 @@ def _copy(move: Move, tick: Tick) -> None:
         with suppress(OSError):  # what says that it is a model goes first: half a model is not one
             (move.here / name / "config.json").unlink(missing_ok=True)
             (move.here / name / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(move.here / name, ignore_errors=True)
+    for path, seen in files.items():  # and no more: what came meanwhile, such as an adapter, has no copy
+        with suppress(OSError):
+            now = path.lstat()
+            if (now.st_ino, now.st_size, now.st_mtime_ns) == (seen.st_ino, seen.st_size, seen.st_mtime_ns):
+                path.unlink()
+    for name in move.names:
+        for folder, _folders, _files in os.walk(move.here / name, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
 
 
-def _copy_files(move: Move, part: Path, tick: Tick) -> None:
+def _copy_files(move: Move, part: Path, tick: Tick) -> dict[Path, os.stat_result]:
+    """Copy them; returns what was copied, by its old place, as it was then."""
+    files: dict[Path, os.stat_result] = {}
     known: dict[tuple[int, int], Path] = {}
     copied = 0
-    for path in _files(move.here, move.names):
+    for path in (*_files(move.here, move.names), *_links(move.here, move.names)):
         target = part / path.relative_to(move.here)
         target.parent.mkdir(parents=True, exist_ok=True)
+        files[path] = path.lstat()
+        if not path.is_file():  # a link to a folder, or to nothing
+            target.symlink_to(path.resolve())
+            continue
         stat = path.stat()
         twin = known.setdefault((stat.st_dev, stat.st_ino), target)
         if twin is not target:
@@ -130,10 +146,11 @@ def _copy_files(move: Move, part: Path, tick: Tick) -> None:
                 copied += len(chunk)
                 tick(copied)
             sink.flush()
-            os.fsync(sink.fileno())
+            force_out(sink.fileno())
         shutil.copystat(path, target)
         if target.stat().st_size != stat.st_size:
             raise LibraryError(f"{path} was changed while it was moved; try again")
+    return files
 
 
 def _ours(folder: Path) -> list[str]:
@@ -152,6 +169,12 @@ def _ours(folder: Path) -> list[str]:
 def _files(folder: Path, names: tuple[str, ...] | list[str]) -> Iterator[Path]:
     for name in names:
         yield from (path for path in sorted((folder / name).rglob("*")) if path.is_file())
+
+
+def _links(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """List the links that lead to no file."""
+    for name in names:
+        yield from (path for path in sorted((folder / name).rglob("*")) if path.is_symlink() and not path.is_file())
 
 
 def _one_disk(here: Path, there: Path) -> bool:

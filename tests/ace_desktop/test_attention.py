@@ -14,10 +14,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.attention import Attention, banner, icon_with_bar
+from ace_desktop.edit_names import TASK_NAMES
 from ace_desktop.engine.jobs import Job, JobStatus, Phase
 from ace_desktop.icons import app_icon
 from ace_desktop.job_news import JobNews
 from mlx_model.request import EditRequest, Progress
+from mlx_model.tasks import TASKS
 
 
 @pytest.fixture
@@ -174,4 +176,23 @@ def test_jobs_are_one_bar_and_each_end_is_told_once(attention: Attention, qapp: 
     queue.show(JobStatus(one, Phase.running))
     queue.show(JobStatus(one, Phase.failed, sentence="There is not enough memory."))
     assert attention.unseen == 2
+    news.deleteLater()
+
+
+def test_an_edit_without_words_is_named_in_the_users_language(
+    attention: Attention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def ended(_title: str, sentence: str, _clicked: object) -> None:
+        told.append(sentence)
+
+    monkeypatch.setattr(attention, "ended", ended)
+    queue = Queue()
+    news = JobNews(queue, attention, lambda: None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    for title in (TASKS["instruct"].title, "a red star", ""):
+        job = Job((EditRequest(title),), {}, Path(), title=title, task="instruct")
+        queue.show(JobStatus(job, Phase.running))
+        queue.show(JobStatus(job, Phase.done, frozenset({0})))
+    assert told == [TASK_NAMES["instruct"][0], "a red star", "1 pictures are ready to choose from."]
     news.deleteLater()

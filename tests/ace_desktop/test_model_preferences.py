@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
@@ -16,7 +16,7 @@ from ace_desktop.engine.times import Times, write_times
 from ace_desktop.model_moving import ModelMover
 from ace_desktop.model_preferences import ModelPreferences
 from ace_desktop.preferences import Preferences
-from mlx_model.library.moving import plan_move
+from mlx_model.library.moving import Move, plan_move
 from mlx_model.progress import STAGES
 from mlx_model.request import EditRequest
 from mlx_model.weights.config import ModelConfig
@@ -147,6 +147,8 @@ def test_a_move_can_be_declined_or_stopped_and_waits_for_edits(
 
     monkeypatch.setattr(desktop.mover, "_tick", tick)
     desktop.mover.begin(replace(plan, copied=plan.size))  # as to another disk
+    environment = desktop._installer_environment  # pyright: ignore[reportPrivateUsage]
+    assert environment() == {"ACE_MODELS": str(new)}, "what is installed meanwhile would not be found"
     assert page.stop.isVisible()
     assert not page.choose.isVisible()
     assert page.folder_note.text().startswith("Moving the models: 0 B of")
@@ -154,10 +156,25 @@ def test_a_move_can_be_declined_or_stopped_and_waits_for_edits(
     go_on.set()
     qtbot.waitUntil(lambda: desktop.mover.move is None)
     assert page.choose.isVisible()
+    assert environment() == {"ACE_MODELS": str(old)}
     assert desktop.kept.value.models_folder == str(old)
     assert (old / "tiny" / "config.json").is_file()
     assert not (new / "tiny").exists()
     qtbot.waitUntil(lambda: not desktop.background.running)
+
+
+def test_a_move_that_ends_as_the_program_does_is_told(qapp: QApplication, tmp_path: Path) -> None:
+    """Otherwise the next start would look for the models where they were."""
+    write_tiny_model(tmp_path / "here" / "tiny")
+    mover, told = ModelMover(), list[Move]()
+    mover.moved.connect(told.append)
+    move = plan_move(tmp_path / "here", tmp_path / "there")
+    mover.begin(move)
+    mover.close()
+    assert told == [move]
+    qapp.processEvents()
+    assert told == [move], "once"
+    assert (tmp_path / "there" / "tiny" / "config.json").is_file()
 
 
 def test_a_move_that_fails_is_said(desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot) -> None:

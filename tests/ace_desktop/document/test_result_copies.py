@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ace_desktop.document.edit import project_of
 from ace_desktop.document.errors import DocumentError
+from ace_desktop.document.openraster_write import Saved, write_openraster
 from ace_desktop.document.projects import open_project, save_project
+from ace_desktop.document.result_files import copy_file
 from ace_desktop.document.result_stores import ResultStores
 from ace_desktop.document.results import ResultStore
 from tests.ace_desktop.document.made_up_results import made_up
@@ -76,6 +79,23 @@ def test_a_project_saved_as_another_file_has_its_own_results_from_then_on(tmp_pa
     assert (here.folder / copy / "claimed").exists()
 
 
+def test_what_is_made_while_a_copy_is_written_is_the_copys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a large document takes seconds, and edits go on."""
+    here = ResultStores(tmp_path / "here")
+    state, store, _ = project(here, 1)
+    made: list[str] = []
+
+    def slow(*given: Any) -> Saved:
+        made.append(here.of(PROJECT).add(*made_up(seed=5)).id)
+        return write_openraster(*given)
+
+    monkeypatch.setattr("ace_desktop.document.projects.write_openraster", slow)
+    save_project(tmp_path / "b.ora", state, here, copy="c" * 32)
+    assert here.of("c" * 32) is store
+    assert store.get(made[0]) is not None
+    assert store.patch(made[0])
+
+
 def test_a_copy_that_cannot_be_saved_leaves_the_project_as_it_was(tmp_path: Path) -> None:
     here = ResultStores(tmp_path / "here")
     state, store, kept = project(here, 1)
@@ -86,6 +106,27 @@ def test_a_copy_that_cannot_be_saved_leaves_the_project_as_it_was(tmp_path: Path
     store.reject(kept[0].id)
     store.flush()
     assert opened(store.folder).all()[0].rejected
+
+
+def test_what_is_deleted_while_a_copy_is_made_can_be_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ResultStore(tmp_path / "one")
+    first, second = (store.add(*made_up(seed=seed)) for seed in (1, 2))
+    store.delete(first.id)
+
+    def copied(path: Path, copy: Path) -> None:
+        copy_file(path, copy)
+        if path.parent.name == "deleted":
+            store.delete(second.id)
+
+    monkeypatch.setattr("ace_desktop.document.result_files.copy_file", copied)
+    store.move_to(tmp_path / "two")
+    assert not list((tmp_path / "two").glob("*.json"))
+    for result in (first, second):
+        store.restore(result.id)
+        assert store.patch(result.id)
+    assert not list((tmp_path / "two" / "deleted").iterdir())
 
 
 def test_copies_take_no_more_of_a_disk_that_knows_links(tmp_path: Path) -> None:

@@ -31,9 +31,10 @@ from ace_desktop.document.refusals import REFUSALS, refusal_of
 from ace_desktop.document.snapshot import LARGEST_SIDE, frame_of, problems, snapshot
 from ace_desktop.document.state import RasterLayer, State
 from ace_desktop.document.tree import add, with_properties
+from ace_desktop.engine.jobs import names_of
 from mlx_model import stages
 from mlx_model.editor import Editor
-from mlx_model.pictures.read import PictureFile, read_picture
+from mlx_model.pictures.read import read_picture
 from mlx_model.pictures.write import encode_picture
 from mlx_model.request import Picture, RequestError, digest
 from mlx_model.tasks import recipe_for
@@ -160,7 +161,7 @@ def test_of_many_pictures_one_is_in_memory_at_a_time(
     read: list[weakref.ref[Picture]] = []
     alive: list[int] = []
 
-    def watched(path: Path) -> PictureFile:
+    def watched(path: Path) -> Picture:
         alive.append(sum(ref() is not None for ref in read))
         picture = read_picture(path)
         read.append(weakref.ref(picture))
@@ -192,6 +193,17 @@ def test_of_many_pictures_one_is_in_memory_at_a_time(
     for number, request in enumerate(many.requests):
         (reference,) = request.references
         assert np.array_equal(many.pictures[reference.picture].pixels, noise(number, 40, 30))
+
+
+def test_of_many_references_one_may_be_the_control_picture(config: ModelConfig) -> None:
+    board = scene()
+    for number in range(2):
+        board = add_reference(board, noise(number, 40, 30), f"{number}")
+    first, second = (one.id for one in references_of(board))
+    asked = asking(board, instruction="a red star", control_reference=first)
+    made = snapshot(asked, config, [first, second])
+    assert [len(request.references) for request in made.requests] == [0, 1]
+    assert all(name in made.pictures for request in made.requests for name in names_of(request))
 
 
 # New area that the crop tool has added

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -228,8 +228,11 @@ def test_what_was_deleted_is_off_the_disk_when_it_is_no_longer_offered(made: Str
     made.settle()
     assert heart.id in files_of(made)
     assert made.words() == ["a blue ring", "a green heart"]
+    offers = [timer for timer in made.window.findChildren(QTimer) if timer.interval() == 60_000]
+    assert [timer.isActive() for timer in offers] == [False], "it would take away what is said by then"
     made.click("a green heart")
     made.key(Qt.Key.Key_Delete)
+    assert offers[0].isActive()
     made.window.message.clear()
     made.settle()
     assert files_of(made) == {made.result("a blue ring").id}

@@ -114,7 +114,11 @@ def test_too_little_room_and_another_process_are_said_before_anything_moves(
     before, plan = content(here), planned(here, tmp_path / "there", copied=True)
     with FileLock(here / LOCK), pytest.raises(LibraryError, match="another process"):
         move_models(plan, lambda _: None)
-    monkeypatch.setattr("mlx_model.library.disk.free_bytes", lambda _folder: 1000)
+
+    def free(_folder: Path) -> int:
+        return 1000
+
+    monkeypatch.setattr("mlx_model.library.disk.free_bytes", free)
     with pytest.raises(DiskFull, match="but only"):
         move_models(plan, lambda _: None)
     assert content(here) == before
@@ -124,3 +128,34 @@ def test_to_the_same_folder_or_from_none_nothing_is_to_be_moved(here: Path, tmp_
     (tmp_path / "link").symlink_to(here)
     for one, other in ((here, here), (here, tmp_path / "link"), (tmp_path / "nothing", here)):
         assert plan_move(one, other).names == ()
+
+
+def test_what_comes_or_changes_while_it_is_copied_is_not_deleted(here: Path, tmp_path: Path) -> None:
+    """A person puts adapters there at any time; links to folders lead where they led."""
+    (tmp_path / "far").mkdir()
+    (here / "adapters" / "link").symlink_to(Path("..") / ".." / "far")
+    late, changed = here / "adapters" / "late.safetensors", here / "adapters" / "style.safetensors"
+
+    def tick(_copied: int) -> None:
+        late.write_text("late")
+        changed.write_text("trained for longer")
+
+    there = tmp_path / "there"
+    move_models(planned(here, there, copied=True), tick)
+    assert (late.read_text(), changed.read_text()) == ("late", "trained for longer")
+    assert (there / "adapters" / "style.safetensors").read_text() == "adapters/style.safetensors"
+    assert (there / "adapters" / "link").samefile(tmp_path / "far")
+    assert sorted(path.name for path in here.rglob("*") if path.is_file() and path.name != LOCK) == sorted(
+        [late.name, changed.name, "list.txt", "file.txt"]
+    )
+
+
+def test_a_disk_that_does_not_lock_is_said(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def acquire(*_: object, **__: object) -> None:
+        raise NotImplementedError("no locks")
+
+    before = content(here)
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    with pytest.raises(LibraryError, match="no locks"):
+        move_models(planned(here, tmp_path / "there", copied=False), lambda _: None)
+    assert content(here) == before
