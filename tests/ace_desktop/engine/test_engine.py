@@ -195,7 +195,11 @@ def test_one_edit_of_many_pictures_gives_each_its_own_result(engine: Engine, ord
     heard = Heard(engine)
     many = [job(ground=number) for number in range(3)]
     pictures = {name: picture for one in many for name, picture in one.pictures.items()}
-    engine.made.connect(lambda _job, index, _result: orders.write_text("denoise kill") if index == 0 else None)
+
+    def kept(_job: str, index: int, _result: object) -> None:
+        orders.write_text("denoise kill") if index == 0 else None
+
+    engine.made.connect(kept)
     name = engine.submit(Job(tuple(one.requests[0] for one in many), pictures, POCKET))
     until(engine, name, Phase.failed)
     orders.unlink(missing_ok=True)
