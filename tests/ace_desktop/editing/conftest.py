@@ -27,6 +27,7 @@ from ace_desktop.session import Session
 from mlx_model.request import EditResult, Picture
 from mlx_model.weights.config import ModelConfig
 from tests.ace_desktop.document.conftest import POCKET
+from tests.ace_desktop.engine.warm_engine import warm_engine
 
 PATIENCE_MS = 90_000
 """Milliseconds that an edit gets on a machine on which others compute as well."""
@@ -82,11 +83,8 @@ def models(key: str) -> tuple[Path, ModelConfig] | None:
 
 @pytest.fixture(scope="module")
 def engine(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    made = Engine(tmp_path_factory.mktemp("engine"))
-    yield made
-    made.close()
-    made.deleteLater()
-    qapp.processEvents()
+    with warm_engine(qapp, tmp_path_factory.mktemp("engine")) as made:
+        yield made
 
 
 @pytest.fixture

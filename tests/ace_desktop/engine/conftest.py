@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.engine.engine import Engine
 from ace_desktop.engine.jobs import Phase
 from tests.ace_desktop.engine.faulty_child import faulty
+from tests.ace_desktop.engine.warm_engine import warm_engine
 
 PATIENCE_MS = 60_000
 """Milliseconds that a job gets on a machine on which others compute as well."""
@@ -39,11 +40,9 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def warm(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory, orders: Path) -> Iterator[Engine]:
     """Give the module's engine; every test leaves it idle."""
-    made = Engine(tmp_path_factory.mktemp("engine"), entry=partial(faulty, orders), patience=1.5, save_after=0.0)
-    yield made
-    made.close()
-    made.deleteLater()
-    qapp.processEvents()
+    how = {"entry": partial(faulty, orders), "patience": 1.5, "save_after": 0.0}
+    with warm_engine(qapp, tmp_path_factory.mktemp("engine"), **how) as made:
+        yield made
 
 
 @pytest.fixture

@@ -196,12 +196,14 @@ def test_one_edit_of_many_pictures_gives_each_its_own_result(engine: Engine, ord
     many = [job(ground=number) for number in range(3)]
     pictures = {name: picture for one in many for name, picture in one.pictures.items()}
 
-    def kept(_job: str, index: int, _result: object) -> None:
-        orders.write_text("denoise kill") if index == 0 else None
+    def kill_the_next(_job: str, index: int, _result: object) -> None:
+        if index == 0:
+            orders.write_text("denoise kill")
 
-    engine.made.connect(kept)
+    engine.made.connect(kill_the_next)
     name = engine.submit(Job(tuple(one.requests[0] for one in many), pictures, POCKET))
     until(engine, name, Phase.failed)
+    engine.made.disconnect(kill_the_next)  # the engine is the next test's too
     orders.unlink(missing_ok=True)
     assert heard.made == [(name, 0)]
     engine.run_again(name)

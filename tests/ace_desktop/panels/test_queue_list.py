@@ -26,6 +26,7 @@ from ace_desktop.translation import filled, tr
 from mlx_model.request import Progress
 from mlx_model.tasks import TASKS
 from tests.ace_desktop.engine.sample_jobs import job
+from tests.ace_desktop.engine.warm_engine import warm_engine
 
 PATIENCE_MS = 90_000
 
@@ -35,11 +36,8 @@ def warm(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Give the module's engine, whose model stays loaded; every test leaves it idle."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        made = Engine(tmp_path_factory.mktemp("engine"))
-        yield made
-        made.close()
-        made.deleteLater()
-        qapp.processEvents()
+        with warm_engine(qapp, tmp_path_factory.mktemp("engine")) as made:
+            yield made
 
 
 @pytest.fixture
