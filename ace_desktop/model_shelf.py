@@ -16,7 +16,7 @@ from mlx_model.library.catalogue import (
     models_of,
 )
 from mlx_model.library.disk import RESERVE, free_bytes
-from mlx_model.library.folders import DEFAULT_MODEL, INSTALLING, RECORD, installed_models
+from mlx_model.library.folders import DEFAULT_MODEL, INSTALLING, RECORD, installed_models, lacking
 from mlx_model.library.linking import bytes_freed
 from mlx_model.library.recommendation import memory_bytes, recommended, usable_bytes
 from mlx_model.places import exists, is_file
@@ -133,7 +133,8 @@ def _here(folder: Path, catalogue: Catalogue | None) -> tuple[HereModel, ...]:
     families = {} if catalogue is None else {model.name: model.family for model in models_of(catalogue)}
     found: list[HereModel] = []
     for model in installed_models(folder):
-        family, config = families.get(model.name), model.config
+        family = families.get(model.name)
+        config = None if lacking(model.folder) else model.config
         built_in = None if catalogue is None else catalogue.built_in.get(model.name)
         files = [path for path in model.folder.rglob("*") if is_file(path)]
         found.append(

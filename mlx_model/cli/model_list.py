@@ -12,7 +12,7 @@ from rich.table import Table
 from mlx_model.cli.report import reporting
 from mlx_model.library.catalogue import Catalogue, disk_bytes, download_bytes, load_catalogue, models_of
 from mlx_model.library.disk import size_text
-from mlx_model.library.folders import INSTALLING, RECORD, installed_models, models_folder
+from mlx_model.library.folders import INSTALLING, RECORD, InstalledModel, installed_models, lacking, models_folder
 from mlx_model.library.recommendation import Recommendation, memory_bytes, recommended
 from mlx_model.places import exists
 
@@ -70,7 +70,7 @@ def _rows(catalogue: Catalogue) -> list[dict[str, Any]]:
     for model in models_of(catalogue):
         family = model.family
         headless = model.name not in here and exists(models_folder() / model.name / RECORD)
-        problem = here[model.name].problem if model.name in here else "it has no config.json" if headless else None
+        problem = _problem(here[model.name]) if model.name in here else "it has no config.json" if headless else None
         rows.append(
             {
                 "model": model.name,
@@ -110,10 +110,14 @@ def _rows(catalogue: Catalogue) -> list[dict[str, Any]]:
                 "memory_small": built_in.memory if built_in else None,
                 "installed": True,
                 "half_made": False,
-                "problem": model.problem,
+                "problem": _problem(model),
             }
         )
     return rows
+
+
+def _problem(model: InstalledModel) -> str | None:
+    return model.problem or lacking(model.folder)
 
 
 def _state(row: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Where models lie on this machine, how they are found by name, and what names them by content."""
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,24 @@ def installed_models(models: Path | None = None) -> list[InstalledModel]:
         except RequestError as error:
             found[folder.name] = InstalledModel(folder.name, folder, size, None, str(error))
     return list(found.values())
+
+
+def lacking(folder: Path) -> str | None:
+    """Say what a model's files lack by the sizes in its record, without reading them; None: nothing to be seen.
+
+    Where there is no record that can be read, as with a built-in model, nothing is known to lack. Only what is asked
+    for here is read of it, so that listing models does not load the client of the hub.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+        for name, size in [(file["path"], file["size"]) for part in record["parts"] for file in part["files"]]:
+            if not is_file(folder / name):
+                return f"{name} is missing"
+            if (there := (folder / name).stat().st_size) != size:
+                return f"{name} has {there} bytes instead of {size}"
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return None
 
 
 def find_model(name: str | None = None, home: Path | None = None) -> Path:

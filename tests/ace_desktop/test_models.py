@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ace_desktop.model_words import duration, memory, size
 from ace_desktop.models import BUILT_IN
 from ace_desktop.places import resources
 from mlx_model.library import recommendation
+from mlx_model.library.download import FileRecord
+from mlx_model.library.record import RECORD_FORMAT, PartRecord, Record
 
 GIB = 1 << 30
 
@@ -57,6 +60,18 @@ def test_what_is_damaged_is_listed_and_not_used(desktop: Desktop, folder: Path, 
     desktop.kept.change(models_folder=str(folder))
     qtbot.waitUntil(lambda: desktop.models.model("mine") is not None)
     assert desktop.models.find("mine") is None
+
+
+def test_a_model_with_a_file_cut_short_is_not_used(desktop: Desktop, folder: Path, qtbot: QtBot) -> None:
+    file = FileRecord("clip.safetensors", (folder / "mine" / "clip.safetensors").stat().st_size, "0" * 64)
+    part = PartRecord("clip", "here", None, digests_checked=True, sources=(), files=(file,))
+    Record(RECORD_FORMAT, "mine", "mine", "8bit", "test", (), (part,)).save(folder / "mine")
+    desktop.kept.change(models_folder=str(folder))
+    qtbot.waitUntil(lambda: desktop.models.find("mine") is not None)
+    os.truncate(folder / "mine" / "clip.safetensors", 10)
+    desktop.models.look()
+    qtbot.waitUntil(lambda: desktop.models.find("mine") is None)
+    assert desktop.models.model("mine") is not None, "it is listed as damaged"
 
 
 def test_the_environment_goes_before_the_preferences(

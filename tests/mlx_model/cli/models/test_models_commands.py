@@ -86,6 +86,8 @@ def test_the_whole_life_of_a_model(ace: Ace, tmp_path: Path) -> None:
     assert "is whole: " in ace("models", "verify", NAME).out
     assert ace("models", "verify", NAME, "--full", "--json").event("done")["unchecked"] == []
     os.truncate(folder / "clip.safetensors", 10)
+    (listed,) = (row for row in ace("models", "list", "--json").events if row["model"] == NAME)
+    assert listed["problem"].startswith("clip.safetensors has 10 bytes instead of "), "seen without reading it"
     damaged = ace("models", "verify", NAME, "--json")
     assert damaged.code == 2
     assert damaged.event("finding")["file"] == "clip.safetensors"
