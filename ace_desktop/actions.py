@@ -76,7 +76,7 @@ _IMAGE = (
 _LAYER = (
     A("layer.new", _("New layer"), "Layer", 0, ("Ctrl+Shift+N",), icon="plus"),
     A("layer.duplicate", _("Duplicate layer"), "Layer", 0, ("Ctrl+J",), "layer", "duplicate"),
-    A("layer.delete", _("Delete layer"), "Layer", 0, ("Ctrl+Backspace",), "unlocked", "trash"),
+    A("layer.delete", _("Delete layer"), "Layer", 0, ("Ctrl+Shift+Backspace",), "unlocked", "trash"),
     A("layer.rename", _("Rename layer"), "Layer", 1, ("F2",), "layer"),
     A("layer.visible", _("Visible"), "Layer", 1, ("Ctrl+Shift+,",), "layer", "eye", checkable=True),
     A("layer.locked", _("Locked"), "Layer", 1, ("Ctrl+/",), "layer", "lock", checkable=True),
@@ -118,12 +118,12 @@ _MASK = (
     A("mask.grow", _("Grow mask…"), "Mask", 1, (), "edit_mask"),
     A("mask.shrink", _("Shrink mask…"), "Mask", 1, (), "edit_mask"),
     A("mask.feather", _("Feather mask…"), "Mask", 1, (), "edit_mask"),
-    A("mask.from_selection", _("Mask the selection"), "Mask", 2, ("Ctrl+M",), "selection"),
+    A("mask.from_selection", _("Mask the selection"), "Mask", 2, ("Ctrl+Shift+M",), "selection"),
     A("mask.from_layer", _("Mask what the layer covers"), "Mask", 2, (), "layer"),
     A("mask.save", _("Save mask…"), "Mask", 3, (), "edit_mask"),
     A("mask.tint", _("Show as tint"), "Mask", 4, (), checkable=True, choice="overlay"),
     A("mask.ants", _("Show as marching ants"), "Mask", 4, (), checkable=True, choice="overlay"),
-    A("mask.hide", _("Hide mask"), "Mask", 4, ("Ctrl+H",), checkable=True, choice="overlay"),
+    A("mask.hide", _("Hide mask"), "Mask", 4, ("Ctrl+Shift+H",), checkable=True, choice="overlay"),
 )
 _INSTRUCT = (
     A("instruct.run", _("Run"), "Instruct", 0, ("Ctrl+Return", "Ctrl+Enter"), "runnable"),
@@ -169,7 +169,7 @@ _VIEW = (
     A("view.full_screen", _("Full screen"), "View", 2, ("F11", "Ctrl+Meta+F"), "always", checkable=True),
 )
 _WINDOW = (
-    A("window.minimize", _("Minimize"), "Window", 0, (), "always"),
+    A("window.minimize", _("Minimize"), "Window", 0, ("Ctrl+M",), "always"),
     A("window.zoom", _("Zoom window"), "Window", 0, (), "always"),
     A("models.show", _("Models…"), "Window", 1, (), "always"),
     A("help.samples", _("Sample projects…"), "Help", 0, (), "always"),

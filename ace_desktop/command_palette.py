@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from .actions import ActionKind
 from .fuzzy import score
+from .menus import first_key
 from .theme import CAPTION_PX, RADIUS
 from .translation import tr
 
@@ -109,7 +110,7 @@ class CommandPalette(QFrame):
             item = QStandardItem(action.text().rstrip("…"))
             item.setData(kind.id, ID)
             item.setData(" › ".join(tr(part) for part in kind.menu.split("/")) if kind.menu else "", MENU)
-            item.setData(action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), KEYS)
+            item.setData(first_key(action).toString(QKeySequence.SequenceFormat.NativeText), KEYS)
             reason = self._window.reason(kind.id)
             item.setData(reason, REASON)
             item.setEnabled(not reason)

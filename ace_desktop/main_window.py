@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+)
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
@@ -19,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from . import menus
+from . import hangul_keys, menus
 from .actions import CANVAS_MENU
 from .canvas.tools import TOOLS
 from .canvas.view import CanvasView
@@ -75,7 +83,8 @@ class MainWindow(QMainWindow):
         self.kinds = menus.window_kinds(tool_actions())
         self.actions_by_id = menus.make_actions(self, self.kinds, self.run, desktop.kept.value.shortcuts)
         self.view = CanvasView(session, self)
-        self.view.addAction(self.actions_by_id["view.canvas_only"])
+        only = self.actions_by_id["view.canvas_only"]
+        self.view.addActions([only, *only.findChildren(QAction)])
         self.welcome = Welcome(self.actions_by_id, self)
         self.welcome.sample_wanted.connect(self._open_sample)
         self.welcome.models_wanted.connect(lambda: desktop.show_models(self))
@@ -416,6 +425,11 @@ class MainWindow(QMainWindow):
             self._title()
             self.refresh()
         super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Choose tools by their letters whatever the keyboard writes."""
+        if not hangul_keys.trigger(event, self.actions_by_id.values()):
+            super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files."""

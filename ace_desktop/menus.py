@@ -24,10 +24,16 @@ ROLES = {
 TOOLBAR_BUTTON = QSize(32, 28)
 ONLY_ON_CANVAS = frozenset({"view.canvas_only"})
 """Actions whose shortcut is taken only while the canvas has the keyboard: elsewhere Tab goes to the next control."""
+OF_FIELDS = frozenset({Qt.Key.Key_Tab, Qt.Key.Key_Backspace, Qt.Key.Key_Delete})
+"""Keys by which fields are left and written in; see `set_shortcuts`."""
 
 
 def make_actions(
-    owner: QWidget, kinds: Iterable[ActionKind], run: Callable[[str], None], shortcuts: Mapping[str, tuple[str, ...]]
+    owner: QWidget,
+    kinds: Iterable[ActionKind],
+    run: Callable[[str], None],
+    shortcuts: Mapping[str, tuple[str, ...]],
+    native: bool = sys.platform == "darwin",
 ) -> dict[str, QAction]:
     """Make the actions of a window; `run` gets the id of one that was triggered."""
     made: dict[str, QAction] = {}
@@ -48,7 +54,7 @@ def make_actions(
         owner.addAction(action)
         made[kind.id] = action
     name_actions(made, kinds)
-    set_shortcuts(made, kinds, shortcuts)
+    set_shortcuts(made, kinds, shortcuts, native)
     return made
 
 
@@ -63,12 +69,46 @@ def name_actions(actions: Mapping[str, QAction], kinds: Iterable[ActionKind]) ->
 
 
 def set_shortcuts(
-    actions: Mapping[str, QAction], kinds: Iterable[ActionKind], chosen: Mapping[str, tuple[str, ...]]
+    actions: Mapping[str, QAction],
+    kinds: Iterable[ActionKind],
+    chosen: Mapping[str, tuple[str, ...]],
+    native: bool = sys.platform == "darwin",
 ) -> None:
-    """Give each action the user's shortcuts, otherwise its own."""
+    """Give each action the user's shortcuts, otherwise its own.
+
+    A Mac's menu bar (`native`) takes its keys before any control is asked and knows no shortcut of the canvas alone.
+    So the keys of fields do not stand in its menus: an action below the real one, which no menu has, listens to them.
+    """
     for kind in kinds:
-        keys = chosen.get(kind.id, kind.shortcuts)
-        actions[kind.id].setShortcuts([QKeySequence(key, QKeySequence.SequenceFormat.PortableText) for key in keys])
+        names = chosen.get(kind.id, kind.shortcuts)
+        keys = [QKeySequence(name, QKeySequence.SequenceFormat.PortableText) for name in names]
+        apart = [key for key in keys if native and key.count() and key[0].key() in OF_FIELDS]
+        actions[kind.id].setShortcuts([key for key in keys if key not in apart])
+        if native:
+            _set_apart(actions[kind.id], apart)
+
+
+def _set_apart(action: QAction, keys: list[QKeySequence]) -> None:
+    listener = action.findChild(QAction)
+    if listener is None:
+        on_canvas = action.shortcutContext() == Qt.ShortcutContext.WidgetShortcut
+        if not keys and not on_canvas:
+            return
+        listener = QAction(action)
+        listener.setShortcutContext(action.shortcutContext())
+        listener.triggered.connect(action.trigger)
+        action.enabledChanged.connect(listener.setEnabled)
+        listener.setEnabled(action.isEnabled())
+        owner = action.parent()
+        if isinstance(owner, QWidget) and not on_canvas:
+            owner.addAction(listener)
+    listener.setShortcuts(keys)
+
+
+def first_key(action: QAction) -> QKeySequence:
+    """Give the shortcut that is shown for an action, whether or not its menu has it."""
+    listener = action.findChild(QAction)
+    return action.shortcut() if listener is None or not action.shortcut().isEmpty() else listener.shortcut()
 
 
 def enable_actions(actions: Mapping[str, QAction], kinds: Iterable[ActionKind], now: Situation) -> None:
@@ -82,7 +122,7 @@ def enable_actions(actions: Mapping[str, QAction], kinds: Iterable[ActionKind], 
 
 def tool_tip(action: QAction) -> str:
     """Give an action's name with its first shortcut."""
-    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    keys = first_key(action).toString(QKeySequence.SequenceFormat.NativeText)
     name = action.text().rstrip("…")
     return f"{name} ({keys})" if keys else name
 
