@@ -26,6 +26,7 @@ class Pointing:
         self._space = False
         self._pressed = False
         self._wiping = False
+        self._wheel_zooms = False
 
     @property
     def _tool(self) -> Tool | None:
@@ -110,10 +111,12 @@ class Pointing:
         kinds.get(event.type(), self.move)(event, event.pressure())
 
     def wheel(self, event: QWheelEvent) -> None:
-        """Pan, or zoom around the pointer with the command key."""
+        """Pan, or zoom around the pointer with the command key; what rolls on from fingers goes on as they began."""
         pixels, angle = event.pixelDelta(), event.angleDelta()
         way = pixels if not pixels.isNull() else angle * 0.5
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        if event.phase() != Qt.ScrollPhase.ScrollMomentum:
+            self._wheel_zooms = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if self._wheel_zooms:
             self._view.zoom_to(self._view.zoom * 2 ** (way.y() / 120), event.position())
         elif not way.isNull():
             self._view.pan_by(way.x(), way.y())
@@ -215,6 +218,11 @@ class Pointing:
             return False
         self._hold_space(False)
         return True
+
+    def let_go_of_keys(self) -> None:
+        """Forget a held key, of whose end a view without the keyboard does not hear."""
+        if self._space:
+            self._hold_space(False)
 
     def _hold_space(self, held: bool) -> None:
         self._space = held

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
+    QFocusEvent,
     QHideEvent,
     QImage,
     QKeyEvent,
@@ -429,6 +430,11 @@ class CanvasView(QWidget):
         """Let go of the picture."""
         if not self._pointing.key_up(event):
             super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        """Let go of the picture as well where another program gets the keyboard."""
+        self._pointing.let_go_of_keys()
+        super().focusOutEvent(event)
 
     # The widget
 

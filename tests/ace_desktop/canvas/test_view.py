@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QNativeGestureEvent, QPixmap, QPointingDevice, QWheelEvent
+from PySide6.QtGui import QColor, QFocusEvent, QImage, QNativeGestureEvent, QPixmap, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -208,11 +208,14 @@ def test_after_any_edits_it_looks_like_a_view_that_was_just_made(
 # Moving around
 
 
-def wheel(view: CanvasView, dx: int, dy: int, at: QPoint, keys: Qt.KeyboardModifier, pixels: bool) -> None:
+def wheel(
+    view: CanvasView, dx: int, dy: int, at: QPoint, keys: Qt.KeyboardModifier, pixels: bool,
+    phase: Qt.ScrollPhase = Qt.ScrollPhase.NoScrollPhase,
+) -> None:  # fmt: skip
     place = QPointF(at)
     event = QWheelEvent(
         place, view.mapToGlobal(place), QPoint(dx, dy) if pixels else QPoint(), QPoint(dx, dy),
-        Qt.MouseButton.NoButton, keys, Qt.ScrollPhase.NoScrollPhase, False,
+        Qt.MouseButton.NoButton, keys, phase, False,
     )  # fmt: skip
     QCoreApplication.sendEvent(view, event)
 
@@ -226,6 +229,19 @@ def test_two_fingers_pan_and_the_wheel_zooms_around_the_pointer_with_control(ope
     wheel(hand.view, 0, 120, QPoint(120, 90), CONTROL, pixels=False)
     assert hand.view.zoom == pytest.approx(2**0.5)
     assert hand.view.transform.to_document(QPointF(120, 90)) == pytest.approx(under, abs=0.6)
+
+
+def test_what_rolls_on_from_two_fingers_goes_on_as_they_began(open_view: Open) -> None:
+    """A Mac goes on sending after the fingers left; the command key is often pressed for something else by then."""
+    view, at, none = open_view(photograph()).view, QPoint(100, 100), Qt.KeyboardModifier.NoModifier
+    phases = Qt.ScrollPhase
+    before = view.transform
+    wheel(view, 0, -10, at, none, True, phases.ScrollUpdate)
+    wheel(view, 0, -10, at, CONTROL, True, phases.ScrollMomentum)
+    assert (view.zoom, view.transform.y) == (before.zoom, before.y - 20)
+    wheel(view, 0, 60, at, CONTROL, True, phases.ScrollUpdate)
+    wheel(view, 0, 60, at, none, True, phases.ScrollMomentum)
+    assert view.zoom == pytest.approx(2 * before.zoom)
 
 
 def test_panned_it_shows_the_same_as_made_anew(open_view: Open) -> None:
@@ -250,6 +266,17 @@ def test_space_and_the_middle_button_drag_the_picture(open_view: Open) -> None:
     QTest.mouseMove(hand.view, QPoint(60, 55))
     QTest.mouseRelease(hand.view, Qt.MouseButton.MiddleButton, pos=QPoint(60, 55))
     assert (hand.view.transform.x, hand.view.transform.y) == (-30, -25)
+
+
+def test_space_is_let_go_of_where_another_window_gets_the_keyboard(open_view: Open) -> None:
+    """Who goes to another program with the key held lets go of it there."""
+    hand = open_view(photograph())
+    hand.take("mask-brush")
+    QTest.keyPress(hand.view, Qt.Key.Key_Space)
+    QCoreApplication.sendEvent(hand.view, QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.ActiveWindowFocusReason))
+    assert hand.view.cursor().shape() != Qt.CursorShape.OpenHandCursor
+    hand.drag((50, 50), (60, 60))
+    assert len(hand.labels) == 1
 
 
 def test_the_picture_cannot_be_lost(open_view: Open) -> None:
