@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ..background import Background
@@ -135,7 +135,8 @@ class InstructPanel(QWidget):
     # What it does
 
     def run(self) -> None:
-        """Run, and remember the words."""
+        """Run, and remember the words, with the syllable that an input method has not given away yet."""
+        QGuiApplication.inputMethod().commit()
         words = self.editing.settings.instruction
         self._kept.change(instructions=with_instruction(self._kept.value, words))
         self.editing.run()

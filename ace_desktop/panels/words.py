@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -22,7 +23,12 @@ class WordsField(QPlainTextEdit):
     edited = Signal(str)
     """What the user has written."""
 
-    def __init__(self, history: Callable[[], Sequence[str]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        history: Callable[[], Sequence[str]],
+        parent: QWidget | None = None,
+        platform: str = sys.platform,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("words")
         self.setTabChangesFocus(True)
@@ -30,6 +36,7 @@ class WordsField(QPlainTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(_MARGIN)
         self._history = history
+        self._mac = platform == "darwin"
         self._at = -1  # in the history; -1 is what was being written
         self._draft = ""
         self._silent = False
@@ -87,11 +94,20 @@ class WordsField(QPlainTextEdit):
         if step is not None:
             self.walk(step)
             return
+        if self._mac and _clears_line(event):
+            cursor = self.textCursor()
+            if not cursor.hasSelection():
+                cursor.movePosition(cursor.MoveOperation.StartOfLine, cursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+            return
         super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Leave undo to the document where the field has nothing to undo."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if self._mac and _clears_line(event):
+                event.accept()
+                return True
             undo = event.matches(QKeySequence.StandardKey.Undo) and not self.document().isUndoAvailable()
             redo = event.matches(QKeySequence.StandardKey.Redo) and not self.document().isRedoAvailable()
             if undo or redo:
@@ -130,6 +146,11 @@ class WordsField(QPlainTextEdit):
         self.setVerticalScrollBarPolicy(policy)
         if height != self.height() or self.minimumHeight() != height:
             self.setFixedHeight(height)
+
+
+def _clears_line(event: QKeyEvent) -> bool:
+    """Tell whether a Mac's fields delete all before the cursor in its line, which Qt does not know."""
+    return event.key() == Qt.Key.Key_Backspace and event.modifiers() == Qt.KeyboardModifier.ControlModifier
 
 
 class _Marks(QSyntaxHighlighter):

@@ -111,3 +111,17 @@ def test_tab_goes_on_to_the_next_control(qtbot: QtBot) -> None:
     qtbot.keyClick(field, Qt.Key.Key_Tab)
     assert field.toPlainText() == ""
     assert button.hasFocus()
+
+
+def test_command_backspace_deletes_up_to_the_start_of_the_line_on_a_mac(qtbot: QtBot) -> None:
+    field = WordsField(lambda: PAST, platform="darwin")
+    qtbot.addWidget(field)
+    field.show_words("first line\na red star")
+    event = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_Backspace, Qt.KeyboardModifier.ControlModifier)
+    event.ignore()
+    QApplication.sendEvent(field, event)
+    assert event.isAccepted(), "before a menu gets it"
+    qtbot.keyClick(field, Qt.Key.Key_Backspace, Qt.KeyboardModifier.ControlModifier)
+    assert field.toPlainText() == "first line\n"
+    field.undo()
+    assert field.toPlainText() == "first line\na red star"
