@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -15,6 +14,7 @@ from .places import resources
 BODY_PX, CAPTION_PX = 13, 11
 ROW = 28  # the height of a strip and of a tool's button
 RADIUS = 6
+_READABLE, _DARKENED = 4.5, 2.9  # contrasts: of small words (WCAG 2.2), and that of white from which on it gets there
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,17 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def legible(accent: str) -> str:
-    """Choose white or black for words on an accent."""
-    return max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, accent))
+def readable(accent: str) -> tuple[str, str]:
+    """Give a ground of the system's accent and the colour of words on it, which are white as macOS has them.
+
+    The ground is darkened for them as far as it must be, but for accents that are too light: words are black there.
+    """
+    ground = QColor(accent)
+    if contrast("#ffffff", accent) < _DARKENED:
+        return ground.name(), "#000000"
+    while contrast("#ffffff", ground.name()) < _READABLE:
+        ground = ground.darker(103)
+    return ground.name(), "#ffffff"
 
 
 def is_dark() -> bool:
@@ -100,16 +108,20 @@ class Theme(QObject):
     def __init__(self, application: QApplication, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._application = application
-        self._native = sys.platform == "darwin"
+        self._native = QGuiApplication.platformName() == "cocoa"
         self.colours = LIGHT
         self._wanted = "system"
         if not self._native:
             application.setStyle("Fusion")
-        font = QFont(application.font())
-        font.setPixelSize(BODY_PX)
-        application.setFont(font)
+        self._set_font()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
         self._follow()
+
+    def _set_font(self) -> None:
+        """Have one size for all words; those that are smaller say so in the style sheet."""
+        font = QFont(self._application.font())
+        font.setPixelSize(BODY_PX)
+        self._application.setFont(font)
 
     def use(self, wanted: str) -> None:
         """Be "light", "dark", or what the system is."""
@@ -124,7 +136,9 @@ class Theme(QObject):
         self.colours = DARK if dark else LIGHT
         if self._native:
             accent = self._application.style().standardPalette().color(QPalette.ColorRole.Accent).name()
-            self.colours = replace(self.colours, accent=accent, on_accent=legible(accent))
+            ground, ink = readable(accent)
+            self.colours = replace(self.colours, accent=ground, on_accent=ink)
+            QTimer.singleShot(0, self, self._set_font)  # when Qt has gone back to the fonts of the system's controls
         self._application.setPalette(palette(self.colours))
         self._application.setStyleSheet(style_sheet(self.colours, native=self._native))
         self.changed.emit()

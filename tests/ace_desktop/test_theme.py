@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from ace_desktop.desktop import Desktop
 from ace_desktop.icons import icon, names
 from ace_desktop.main_window import MainWindow
-from ace_desktop.theme import DARK, LIGHT, Colours, contrast, is_dark, legible
+from ace_desktop.theme import DARK, LIGHT, Colours, contrast, is_dark, readable
 
 
 def test_contrast_of_known_pairs() -> None:
@@ -25,9 +25,18 @@ def test_words_are_legible_on_every_ground(colours: Colours) -> None:
     assert contrast(colours.on_accent, colours.accent) >= 4.5
 
 
-@pytest.mark.parametrize("accent", ["#007aff", "#ffc600", "#8e8e93", "#a550a7", "#ff5257"])
-def test_words_on_the_accents_of_the_system_are_as_legible_as_can_be(accent: str) -> None:
-    assert contrast(legible(accent), accent) >= 4.5
+@pytest.mark.parametrize("accent", ["#007aff", "#0a84ff", "#a550a7", "#f74f9e", "#ff5257", "#8e8e93"])
+def test_words_on_the_accents_of_the_system_are_white_as_everywhere_on_a_mac(accent: str) -> None:
+    ground, ink = readable(accent)
+    assert ink == "#ffffff"
+    assert contrast(ink, ground) >= 4.5
+    assert abs(QColor(ground).hue() - QColor(accent).hue()) <= 2, "the same colour, no more than darker"
+
+
+@pytest.mark.parametrize("accent", ["#ffc600", "#62ba46", "#f7821b"])
+def test_words_on_accents_too_light_for_that_are_black(accent: str) -> None:
+    assert readable(accent) == (accent, "#000000")
+    assert contrast("#000000", accent) >= 4.5
 
 
 def test_the_window_follows_light_and_dark(desktop: Desktop, window: MainWindow) -> None:
