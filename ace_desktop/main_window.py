@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QFileInfo, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -14,9 +14,11 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
+    QIcon,
     QKeyEvent,
 )
 from PySide6.QtWidgets import (
+    QFileIconProvider,
     QHBoxLayout,
     QMainWindow,
     QMenu,
@@ -241,6 +243,8 @@ class MainWindow(QMainWindow):
     def _title(self) -> None:
         path = self.session.path if self.session else None
         self.setWindowFilePath(str(path) if path else "")
+        if menus.is_mac():  # where a window shows its file's icon in the title, or else the program's with its bar
+            self.setWindowIcon(QFileIconProvider().icon(QFileInfo(str(path))) if path else QIcon())
         name = path.name if path else tr("Untitled") if self.session else "ACE Desktop"
         self.setWindowTitle(f"{name}[*]")
         self.setWindowModified(bool(self.session and self.session.modified))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
 from .actions import ACTIONS, MENUS, TOOLBAR, ActionKind
@@ -33,7 +32,7 @@ def make_actions(
     kinds: Iterable[ActionKind],
     run: Callable[[str], None],
     shortcuts: Mapping[str, tuple[str, ...]],
-    native: bool = sys.platform == "darwin",
+    native: bool | None = None,
 ) -> dict[str, QAction]:
     """Make the actions of a window; `run` gets the id of one that was triggered."""
     made: dict[str, QAction] = {}
@@ -72,13 +71,14 @@ def set_shortcuts(
     actions: Mapping[str, QAction],
     kinds: Iterable[ActionKind],
     chosen: Mapping[str, tuple[str, ...]],
-    native: bool = sys.platform == "darwin",
+    native: bool | None = None,
 ) -> None:
     """Give each action the user's shortcuts, otherwise its own.
 
     A Mac's menu bar (`native`) takes its keys before any control is asked and knows no shortcut of the canvas alone.
     So the keys of fields do not stand in its menus: an action below the real one, which no menu has, listens to them.
     """
+    native = is_mac() if native is None else native
     for kind in kinds:
         names = chosen.get(kind.id, kind.shortcuts)
         keys = [QKeySequence(name, QKeySequence.SequenceFormat.PortableText) for name in names]
@@ -216,8 +216,8 @@ def conflicts(kinds: Iterable[ActionKind], chosen: Mapping[str, tuple[str, ...]]
 
 
 def is_mac() -> bool:
-    """Tell whether this is a Mac, where the menu bar is the system's."""
-    return sys.platform == "darwin"
+    """Tell whether the windows are a Mac's, whose menu bar is the system's; those without a screen are not."""
+    return QGuiApplication.platformName() == "cocoa"
 
 
 def window_kinds(tools: Iterable[ActionKind]) -> tuple[ActionKind, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QScrollArea, QSlider, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
+from ace_desktop import menus
 from ace_desktop.canvas.tools import TOOLS
 from ace_desktop.desktop import Desktop
 from ace_desktop.main_window import INSPECTOR, MainWindow
@@ -114,6 +116,19 @@ def test_the_title_names_the_file_and_marks_changes(window: MainWindow, qtbot: Q
     assert window.actions_by_id["edit.undo"].text() == "Undo New layer"
     window.run("edit.undo")
     qtbot.waitUntil(lambda: not window.isWindowModified())
+
+
+def test_a_macs_title_shows_the_icon_of_the_file_and_not_the_programs(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program's carries a bar while an edit is made, which belongs into the Dock alone."""
+    monkeypatch.setattr(menus, "is_mac", lambda: True)
+    assert window.session is not None
+    program = QApplication.windowIcon().cacheKey()
+    assert window.windowIcon().cacheKey() == program
+    (tmp_path / "picture.ora").write_bytes(b"")
+    window.session.saved(window.session.state, tmp_path / "picture.ora")
+    assert window.windowIcon().cacheKey() != program
 
 
 def test_shortcuts_are_taken_from_the_settings(desktop: Desktop, window: MainWindow) -> None:
