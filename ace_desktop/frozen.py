@@ -37,7 +37,7 @@ def begin_process() -> None:
     tracked = tracker_of(sys.argv)
     if tracked is not None:
         resource_tracker.main(tracked)
-        sys.exit()
+        sys.exit(0)  # a number: the bundle's launcher takes none at all for -1
     spawn.freeze_support()
 
 
