@@ -287,12 +287,13 @@ class Desktop(QObject):
 
     def with_layer_file(self, window: MainWindow, data: QMimeData, ids: list[str]) -> QMimeData:
         """Give a drag's data with a PNG file of the dragged layers for other programs."""
-        from .dragging import WithFile, layers_as_png
+        from .dragging import WithFile, layers_as_png, place_of
 
         if window.session is None:
             return data
         state, folder = window.session.state, Path(self._dragged.name)
-        return WithFile(data, lambda: layers_as_png(state, ids, folder), self.background, window.fail, window)
+        where = place_of(state, ids, folder)
+        return WithFile(data, lambda: layers_as_png(state, ids, folder), self.background, window.fail, window, where)
 
     # What windows share
 

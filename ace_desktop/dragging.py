@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QObject, QUrl
+from PySide6.QtCore import QMimeData, QObject, QTimer, QUrl
 
 from .background import Background
 from .document.state import State
@@ -21,7 +21,10 @@ _PATIENCE = 30.0
 
 
 class WithFile(QMimeData):
-    """Other data, and a file that is written while the hand drags; only a drop that comes too soon waits for it."""
+    """Other data, and a file that is written while the hand drags; only a drop that comes too soon waits for it.
+
+    macOS counts the files before the drag begins, which must not wait: until then the answer is where it will be.
+    """
 
     def __init__(
         self,
@@ -30,9 +33,15 @@ class WithFile(QMimeData):
         background: Background,
         failed: Callable[[Exception], None],
         asks: QObject,
+        where: Path | None = None,
     ) -> None:
-        """Begin to make the file; `failed` is told why there is none, and the other data can still be dropped."""
+        """Begin to make the file; `failed` is told why there is none, and the other data can still be dropped.
+
+        `where` is where it will be, if that is known.
+        """
         super().__init__()
+        self._where = where
+        QTimer.singleShot(0, self, self._begun)
         for form in other.formats():
             self.setData(form, other.data(form))
         self._file: Future[QUrl | None] = Future()
@@ -46,6 +55,10 @@ class WithFile(QMimeData):
 
         background.run(work, lambda _: None, failed, asks)
 
+    def _begun(self) -> None:
+        """From now on who asks wants the file."""
+        self._where = None
+
     def formats(self) -> list[str]:
         """List what there is, the file included."""
         return [*super().formats(), _URLS]
@@ -58,11 +71,21 @@ class WithFile(QMimeData):
         """Give the data of a kind."""
         if mimetype != _URLS:
             return super().retrieveData(mimetype, preferredType)
+        if self._where is not None:
+            return [QUrl.fromLocalFile(str(self._where))]
         try:
             url = self._file.result(_PATIENCE)
         except TimeoutError:
             return []
         return [] if url is None else [url]
+
+
+def place_of(state: State, ids: Sequence[str], folder: Path) -> Path | None:
+    """Give where `layers_as_png` writes."""
+    if not ids:
+        return None
+    name = re.sub(r'[\\/:*?"<>|\0]', "-", find(state, ids[0]).name).strip()[:80] or "layer"
+    return folder / f"{name}.png"
 
 
 def layers_as_png(state: State, ids: Sequence[str], folder: Path) -> QUrl | None:
@@ -73,12 +96,11 @@ def layers_as_png(state: State, ids: Sequence[str], folder: Path) -> QUrl | None
     """
     from .document.export import Export, export_picture
 
-    if not ids:
+    file = place_of(state, ids, folder)
+    if file is None:
         return None
     layer = find(state, ids[0])
     x, y = parent_origin(state, layer.id)
     alone = replace(layer, visible=True, blend="normal", x=layer.x + x, y=layer.y + y)
-    name = re.sub(r'[\\/:*?"<>|\0]', "-", layer.name).strip()[:80] or "layer"
-    file = folder / f"{name}.png"
     export_picture(file, replace(state, layers=(alone,)), Export("png"))
     return QUrl.fromLocalFile(str(file))

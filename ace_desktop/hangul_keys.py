@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 
-KEYS = dict(zip("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", "QWERTYUIOPASDFGHJKLZXCVBNM", strict=True))
+_WRITTEN, _ON_KEYS = (
+    "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡㅃㅉㄸㄲㅆㅒㅖ",
+    "QWERTYUIOPASDFGHJKLZXCVBNMQWERTOP",
+)
+KEYS = dict(zip(_WRITTEN, _ON_KEYS, strict=True))
 """The letters of the standard layout of two sets (KS X 5002), and the keys that they stand on."""
-KEYS |= dict(zip("ㅃㅉㄸㄲㅆㅒㅖ", "QWERTOP", strict=True))
 
 
 def sequence_of(event: QKeyEvent) -> QKeySequence | None:

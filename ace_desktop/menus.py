@@ -23,7 +23,7 @@ ROLES = {
 TOOLBAR_BUTTON = QSize(32, 28)
 ONLY_ON_CANVAS = frozenset({"view.canvas_only"})
 """Actions whose shortcut is taken only while the canvas has the keyboard: elsewhere Tab goes to the next control."""
-OF_FIELDS = frozenset({Qt.Key.Key_Tab, Qt.Key.Key_Backspace, Qt.Key.Key_Delete})
+OF_FIELDS = ("Tab", "Backspace", "Del")
 """Keys by which fields are left and written in; see `set_shortcuts`."""
 
 
@@ -80,9 +80,9 @@ def set_shortcuts(
     """
     native = is_mac() if native is None else native
     for kind in kinds:
-        names = chosen.get(kind.id, kind.shortcuts)
-        keys = [QKeySequence(name, QKeySequence.SequenceFormat.PortableText) for name in names]
-        apart = [key for key in keys if native and key.count() and key[0].key() in OF_FIELDS]
+        portable = QKeySequence.SequenceFormat.PortableText
+        keys = [QKeySequence(name, portable) for name in chosen.get(kind.id, kind.shortcuts)]
+        apart = [key for key in keys if native and key.toString(portable).endswith(OF_FIELDS)]
         actions[kind.id].setShortcuts([key for key in keys if key not in apart])
         if native:
             _set_apart(actions[kind.id], apart)

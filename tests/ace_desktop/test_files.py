@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl, qVersion
+from PySide6.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl, qVersion
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QFileOpenEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -321,6 +322,7 @@ def test_a_drag_carries_a_file_that_is_written_meanwhile(desktop: Desktop) -> No
     assert {LAYER_MIME, "text/uri-list"} <= set(data.formats())
     assert data.hasUrls()
     assert bytes(data.data(LAYER_MIME).data()).decode() == window.layers.selected()[0]
+    QCoreApplication.processEvents()  # as the drag does when it has begun
     urls = data.urls()  # waits for the file
     assert len(urls) == 1, (window.message.label.text(), desktop.background.running)
     with Image.open(urls[0].toLocalFile()) as written:
@@ -340,6 +342,25 @@ def test_a_file_that_cannot_be_written_leaves_the_rest_of_a_drag(desktop: Deskto
     assert data.text() == "layers"
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["the disk is full; free some room"]
+
+
+def test_a_drag_begins_without_waiting_for_its_file(desktop: Desktop, qtbot: QtBot, tmp_path: Path) -> None:
+    """MacOS asks how many files there are before the first movement, and once more where they are dropped."""
+    go_on = threading.Event()
+    where = tmp_path / "above.png"
+
+    def make() -> QUrl | None:
+        go_on.wait(20)
+        return layers_as_png(small_document(), ["above"], tmp_path)
+
+    data = WithFile(QMimeData(), make, desktop.background, lambda _: None, desktop, where)
+    assert data.urls() == [QUrl.fromLocalFile(str(where))]
+    assert not where.exists()
+    QCoreApplication.processEvents()
+    go_on.set()
+    (url,) = data.urls()
+    assert Path(url.toLocalFile()).exists(), "whoever asks later gets a file that is there"
+    qtbot.waitUntil(lambda: not desktop.background.running)
 
 
 def test_copy_cut_and_paste_by_their_actions(desktop: Desktop, qtbot: QtBot) -> None:
