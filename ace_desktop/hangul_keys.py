@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 
-_WRITTEN, _ON_KEYS = (
-    "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡㅃㅉㄸㄲㅆㅒㅖ",
-    "QWERTYUIOPASDFGHJKLZXCVBNMQWERTOP",
-)
+_WRITTEN = "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡㅃㅉㄸㄲㅆㅒㅖ"
+_ON_KEYS = "QWERTYUIOPASDFGHJKLZXCVBNMQWERTOP"
 KEYS = dict(zip(_WRITTEN, _ON_KEYS, strict=True))
 """The letters of the standard layout of two sets (KS X 5002), and the keys that they stand on."""
 

@@ -124,7 +124,8 @@ class Pointing:
 
     def gesture(self, event: QNativeGestureEvent) -> bool:
         """Zoom and turn with two fingers on a trackpad; tell whether it was one of these gestures."""
-        view, kind, where = self._view, event.gestureType(), event.position()
+        view, kind = self._view, event.gestureType()
+        where = view.mapFromGlobal(event.globalPosition())  # Qt leaves the other place as it is in the window
         if kind == Qt.NativeGestureType.ZoomNativeGesture:
             view.zoom_to(view.zoom * (1 + event.value()), where)
         elif kind == Qt.NativeGestureType.RotateNativeGesture:

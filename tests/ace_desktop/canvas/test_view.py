@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QImage, QNativeGestureEvent, QPixmap, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.canvas.view import CanvasView
@@ -305,6 +305,30 @@ def test_pinching_zooms_and_turns_and_a_double_tap_fits(open_view: Open, qtbot: 
     assert hand.view.rect().contains(hand.view.transform.view_rect(hand.state.frame))
     gesture(hand.view, Qt.NativeGestureType.SmartZoomNativeGesture, 0)
     assert hand.view.zoom == 1
+
+
+def test_pinching_zooms_around_the_fingers_where_the_view_is_a_part_of_a_window(
+    open_view: Open, qtbot: QtBot
+) -> None:
+    """Given to the window, as by the system: Qt passes the event on to the view without changing its place."""
+    hand = open_view(photograph())
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(800, 600)
+    hand.view.setParent(window)
+    hand.view.move(90, 70)
+    hand.view.show()
+    with qtbot.waitExposed(window):
+        window.show()
+    at = QPointF(100, 80)
+    under = hand.view.transform.to_document(at)
+    place, everywhere = hand.view.mapTo(window, at), hand.view.mapToGlobal(at)
+    zoom, device = Qt.NativeGestureType.ZoomNativeGesture, QPointingDevice.primaryPointingDevice()
+    event = QNativeGestureEvent(zoom, device, 2, place, place, everywhere, 1.0, QPointF(), 1)
+    QCoreApplication.sendEvent(window.windowHandle(), event)
+    assert hand.view.zoom == 2
+    assert hand.view.transform.to_document(at) == pytest.approx(under, abs=0.6)
+    hand.view.setParent(None)
 
 
 def test_keys_zoom(open_view: Open) -> None:
