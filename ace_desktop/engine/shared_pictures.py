@@ -170,7 +170,7 @@ def _unlink(name: str) -> bool:
         block = SharedMemory(name)
         block.close()
         block.unlink()
-    except (FileNotFoundError, ValueError):  # ValueError: its maker was killed before it had a size
+    except (OSError, ValueError):  # it is gone; or its maker was killed before it had a size: EINVAL on macOS
         return False
     return True
 

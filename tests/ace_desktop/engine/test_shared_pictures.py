@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -76,6 +78,25 @@ def test_what_a_killed_process_made_is_found_by_its_numbers() -> None:
     names.seen(told.name)
     drop_untold(names)
     assert not any(exists(f"{names.prefix}{number}") for number in range(4))
+
+
+def test_a_block_whose_maker_was_killed_before_it_had_a_size_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There macOS speaks of an argument that is not valid, and Linux of an empty file."""
+
+    def without_size(_name: str) -> SharedMemory:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(shared_pictures, "SharedMemory", without_size)
+    names = Numbered()
+    drop_untold(names)
+    assert names.next == 0
+
+
+def test_names_are_short_enough_for_macos() -> None:
+    names = Numbered(f"ace{99_998:x}abcdef-")
+    assert len(Numbered().prefix.removeprefix(f"ace{os.getpid():x}")) == len("abcdef-")
+    names.next = 10**9
+    assert len(f"/{names.name()}") <= 30  # PSHMNAMLEN is 31, with what ends it
 
 
 def test_what_two_killed_processes_left_is_removed_by_the_system_of_both() -> None:
