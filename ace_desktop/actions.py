@@ -13,7 +13,9 @@ class ActionKind:
 
     `menu` is the path of the menu it stands in ("" for none), `section` counts the parts of that menu between
     separators. `shortcuts` are in Qt's portable form, in which Ctrl is the command key of a Mac. `enabled` names a
-    condition in `conditions.py`. `role` is one of Qt's menu roles ("about", "preferences", "quit").
+    condition in `conditions.py`. `role` is one of Qt's menu roles ("about", "preferences", "quit"), or
+    "field" for what Qt hands to the name field of a Mac's file panel: it knows them by their names, "Cut", "Copy",
+    "Paste" and "Select all".
     `choice` names a set of which one is checked.
     """
 
@@ -54,10 +56,10 @@ _FILE = (
 _EDIT = (
     A("edit.undo", _("Undo"), "Edit", 0, ("Ctrl+Z",), "undo", "undo"),
     A("edit.redo", _("Redo"), "Edit", 0, ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "redo"),
-    A("edit.cut", _("Cut"), "Edit", 1, ("Ctrl+X",), "pixels"),
-    A("edit.copy", _("Copy"), "Edit", 1, ("Ctrl+C",), "raster"),
+    A("edit.cut", _("Cut"), "Edit", 1, ("Ctrl+X",), "pixels", role="field"),
+    A("edit.copy", _("Copy"), "Edit", 1, ("Ctrl+C",), "raster", role="field"),
     A("edit.copy_merged", _("Copy merged"), "Edit", 1, ("Ctrl+Shift+C",), "layers"),
-    A("edit.paste", _("Paste as layer"), "Edit", 1, ("Ctrl+V",), "clipboard"),
+    A("edit.paste", _("Paste"), "Edit", 1, ("Ctrl+V",), "clipboard", role="field"),
     A("edit.clear", _("Delete pixels"), "Edit", 1, ("Del", "Backspace"), "pixels"),
     A("edit.fill", _("Fill with colour"), "Edit", 1, ("Alt+Backspace", "Alt+Del"), "pixels"),
     A("edit.palette", _("Command palette…"), "Edit", 2, ("Ctrl+K",), "always", "search"),
@@ -102,7 +104,7 @@ _LAYER = (
     A("layer.flatten", _("Flatten image"), "Layer", 5, (), "layers"),
 )
 _SELECT = (
-    A("select.all", _("Select all"), "Select", 0, ("Ctrl+A",)),
+    A("select.all", _("Select all"), "Select", 0, ("Ctrl+A",), role="field"),
     A("select.none", _("Deselect"), "Select", 0, ("Ctrl+D",), "selection"),
     A("select.invert", _("Invert selection"), "Select", 0, ("Ctrl+Shift+I",)),
     A("select.grow", _("Grow selection…"), "Select", 1, (), "selection"),

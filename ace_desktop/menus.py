@@ -19,6 +19,7 @@ ROLES = {
     "about": QAction.MenuRole.AboutRole,
     "preferences": QAction.MenuRole.PreferencesRole,
     "quit": QAction.MenuRole.QuitRole,
+    "field": QAction.MenuRole.TextHeuristicRole,
 }
 TOOLBAR_BUTTON = QSize(32, 28)
 ONLY_ON_CANVAS = frozenset({"view.canvas_only"})

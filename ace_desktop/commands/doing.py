@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+
 from ..document.state import Layer, State
 from ..document.tree import find
 from ..session import Session
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from ..main_window import MainWindow
 
 Command = Callable[["MainWindow"], None]
+
+
+def in_front(window: MainWindow) -> QWidget:
+    """Give what the keyboard is in: a window of preferences or models, whose menus on a Mac are the document's."""
+    found = QApplication.activeWindow()
+    return window if found is None or isinstance(found, QMainWindow) else found
 
 
 def session_of(window: MainWindow) -> Session:

@@ -14,7 +14,7 @@ from ..document.plane import Plane
 from ..document.state import RasterLayer, State, new_id
 from ..session import Session
 from ..translation import tr
-from .doing import Command, session_of
+from .doing import Command, in_front, session_of
 
 if TYPE_CHECKING:
     from ..document.openraster_write import Saved
@@ -229,7 +229,7 @@ def _ask_to_stop(window: MainWindow) -> None:
 
 
 def _close(window: MainWindow) -> None:
-    window.close()
+    in_front(window).close()
 
 
 COMMANDS: Mapping[str, Command] = {

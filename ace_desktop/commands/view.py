@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
-from .doing import Command
+from .doing import Command, in_front
 
 if TYPE_CHECKING:
     from ..main_window import MainWindow
@@ -55,7 +55,7 @@ COMMANDS: Mapping[str, Command] = {
     "view.reset_rotation": lambda window: window.view.reset_rotation(),
     "view.canvas_only": lambda window: window.show_canvas_only(not window.canvas_only),
     "view.full_screen": _full_screen,
-    "window.minimize": lambda window: window.showMinimized(),
+    "window.minimize": lambda window: in_front(window).showMinimized(),
     "window.zoom": _maximize,
     "models.show": lambda window: window.desktop.show_models(window),
     "help.samples": _samples,

@@ -11,9 +11,11 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout,
 from pytestqt.qtbot import QtBot
 
 from ace_desktop import menus
+from ace_desktop.desktop import Desktop
 from ace_desktop.hangul_keys import KEYS
 from ace_desktop.main_window import MainWindow
 from ace_desktop.panels.tool_column import PREFIX, tool_actions
+from ace_desktop.preferences import Preferences
 
 KINDS = menus.window_kinds(tool_actions())
 OF_THE_SYSTEM = {
@@ -120,3 +122,27 @@ def test_hangul_with_the_command_key_and_other_letters_choose_nothing(window: Ma
     for text, modifiers in (("ㅠ", Qt.KeyboardModifier.ControlModifier), ("б", Qt.KeyboardModifier.NoModifier)):
         QApplication.sendEvent(window.view, QKeyEvent(QKeyEvent.Type.KeyPress, ord(text), modifiers, text))
     assert window.tool_id == before
+
+
+def test_what_a_macs_file_panel_needs_has_the_names_by_which_qt_knows_it(window: MainWindow) -> None:
+    """Else ⌘V does nothing in its field for the name (QTBUG-17291)."""
+    heuristic = QAction.MenuRole.TextHeuristicRole
+    named = {action.text().lower() for action in window.actions_by_id.values() if action.menuRole() == heuristic}
+    assert named == {"cut", "copy", "paste", "select all"}
+
+
+def test_close_means_the_window_that_has_the_keyboard(desktop: Desktop, window: MainWindow, qtbot: QtBot) -> None:
+    """A Mac's menus are those of the document while its preferences are in front."""
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    desktop.show_preferences(window)
+    preferences = window.findChild(Preferences)
+    assert isinstance(preferences, Preferences)
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is preferences)
+    with qtbot.waitSignal(preferences.destroyed):
+        window.run("file.close")
+    assert not window.isHidden()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    window.run("file.close")
+    assert desktop.windows == []
