@@ -140,8 +140,13 @@ def banner(title: str, sentence: str, which: Callable[[str], str | None] = shuti
 
 def icon_with_bar(icon: QIcon, share: float) -> QIcon:
     """Draw a bar over the lower part of an icon, filled to a share of 0..1."""
-    pixmap = QPixmap(icon.pixmap(_SIDE, _SIDE))
-    side = float(min(pixmap.width(), pixmap.height()))
+    return QIcon(pixmap_with_bar(icon.pixmap(_SIDE, _SIDE), share))
+
+
+def pixmap_with_bar(picture: QPixmap, share: float) -> QPixmap:
+    """Draw such a bar on one picture, of whatever density."""
+    pixmap = QPixmap(picture)
+    side = min(pixmap.deviceIndependentSize().toTuple())
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -154,4 +159,4 @@ def icon_with_bar(icon: QIcon, share: float) -> QIcon:
     painter.setBrush(QColor("#ffffff"))
     painter.drawRoundedRect(inner, inner.height() / 2, inner.height() / 2)
     painter.end()
-    return QIcon(pixmap)
+    return pixmap

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QColor, QIcon
+from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from ace_desktop.attention import Attention, banner, icon_with_bar
+from ace_desktop.attention import Attention, banner, icon_with_bar, pixmap_with_bar
 from ace_desktop.edit_names import TASK_NAMES
 from ace_desktop.engine.jobs import Job, JobStatus, Phase
 from ace_desktop.icons import app_icon
@@ -48,6 +48,19 @@ def test_the_icon_carries_a_bar_as_long_as_something_is_under_way(attention: Att
     assert filled(qapp.windowIcon()) == pytest.approx(0.25, abs=0.06)
     attention.progress("download", None)
     assert qapp.windowIcon().pixmap(256, 256).toImage() == plain
+
+
+@pytest.mark.usefixtures("qapp")
+def test_the_bar_is_in_the_same_place_on_a_screen_of_double_density() -> None:
+    fine = QPixmap(512, 512)
+    fine.fill(QColor("#808080"))
+    coarse = QPixmap(fine.scaled(256, 256))
+    fine.setDevicePixelRatio(2.0)
+    drawn = pixmap_with_bar(fine, 0.5).toImage().scaled(256, 256).convertToFormat(QImage.Format.Format_RGB32)
+    wanted = pixmap_with_bar(coarse, 0.5).toImage().convertToFormat(QImage.Format.Format_RGB32)
+    bar = [(x, 214) for x in range(40, 216, 4)]
+    assert [drawn.pixel(*at) for at in bar] == [wanted.pixel(*at) for at in bar]
+    assert len({wanted.pixel(*at) for at in bar}) >= 2, "a half of it is filled"
 
 
 def test_the_icon_is_not_drawn_again_for_every_byte(attention: Attention, qapp: QApplication) -> None:
