@@ -30,7 +30,7 @@ from mlx_model.cli.edit import (
     prepare,
     targets_of,
 )
-from mlx_model.cli.report import Report
+from mlx_model.cli.report import Report, Untold
 from mlx_model.library.folders import find_model, model_digest
 from mlx_model.pictures.read import read_bytes
 from mlx_model.places import exists, is_file, is_folder, reason
@@ -102,7 +102,7 @@ def run_batch(jobs: Path, out: Path | None, report: Report) -> bool:
         except RequestError as error:
             report.error(f"line {line.number} of {jobs}: {error}")
             failed += 1
-        except (Cancelled, BrokenPipeError):
+        except (Cancelled, BrokenPipeError, Untold):
             raise
         except Exception as error:  # one job must not take the others with it
             report.error(

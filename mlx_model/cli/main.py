@@ -1,16 +1,21 @@
 """The entry of ``ace``: so small that Ctrl-C is answered quietly from the first moment."""
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> int:
     """Run ``ace`` as a program."""
     signal.signal(signal.SIGTERM, _terminated)
+    _open_standard_streams()
     return run(sys.argv[1:])
 
 
@@ -36,13 +41,33 @@ def run(arguments: Sequence[str]) -> int:
             say_error(f"{error.format_message()} (ace --help says more)")
             return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        _give_up_output()
         return 1
+    except OSError as error:  # where the results are written this is a sentence already
+        from mlx_model.cli.report import Untold, say_error
+
+        if error.errno not in _NO_ROOM and not isinstance(error, Untold):
+            raise
+        _give_up_output()
+        say_error(f"cannot write: {error.strerror}; make room, or send the output elsewhere")
+        return 2
     except KeyboardInterrupt:
         return 130
     except SystemExit as stop:
         code = stop.code
     return code if isinstance(code, int) else 0
+
+
+def _open_standard_streams() -> None:
+    """Put nothing where a stream was closed (``>&-``): Python has None there, and the next file would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _give_up_output() -> None:
+    """Write no more to standard output: Python would try, and complain, once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(number: int, _: FrameType | None) -> NoReturn:

@@ -24,6 +24,10 @@ _STAGES: Final = {
 }
 
 
+class Untold(OSError):
+    """Standard output takes no more, as on a full disk."""
+
+
 class Report:
     """Tells what happens; with ``as_json`` as JSON lines on standard output (standard error if that is ``taken``).
 
@@ -60,7 +64,7 @@ class Report:
         self._end_bar()
         if not self._json:
             for sentence in sentences:
-                print(_encodable(sentence, self._out), file=self._out, flush=True)
+                self._write(_encodable(sentence, self._out))
 
     def result(self, facts: Mapping[str, Any], sentence: str) -> None:
         """Tell of something that was done."""
@@ -68,7 +72,7 @@ class Report:
         if self._json:
             self._line("result", facts)
         else:
-            print(_encodable(sentence, self._out), file=self._out, flush=True)
+            self._write(_encodable(sentence, self._out))
 
     def warning(self, sentence: str) -> None:
         """Tell something that the person should know."""
@@ -93,13 +97,19 @@ class Report:
         line = json.dumps({"event": event, **facts}, ensure_ascii=False)
         if _encodable(line, self._out) != line:  # JSON has escapes of its own
             line = json.dumps({"event": event, **facts})
+        self._write(line)
+
+    def _write(self, line: str) -> None:
         try:
             self._out.write(line + "\n")  # in one piece: lines may come from two threads
             self._out.flush()
-        except BrokenPipeError:
-            if not self._unheard:
+        except OSError as error:
+            if self._unheard:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            elif isinstance(error, BrokenPipeError):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            else:
+                raise Untold(error.errno, error.strerror) from error
 
     def _end_bar(self) -> None:
         if self._bar:
@@ -128,7 +138,7 @@ def say_error(sentence: str) -> None:
 def _say(sentence: str) -> None:
     """Write one line to standard error; control characters (from file names) are left out."""
     line = re.sub(r"[\x00-\x1f\x7f]+", " ", sentence).strip()
-    with suppress(BrokenPipeError):  # nobody is there to hear it
+    with suppress(OSError):  # nobody is there to hear it, or the disk that keeps it is full
         sys.stderr.write(_encodable(f"ace: {line}\n", sys.stderr))
 
 

@@ -220,6 +220,31 @@ def test_a_full_disk_behind_the_pipe_is_a_sentence(environment: dict[str, str]) 
     assert done.stderr == (b"ace: cannot write to standard output: No space left on device; give --out NAME.png\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to try")
+@pytest.mark.parametrize("command", ["tasks", "edit p.png x --model tiny --json", "batch two.jsonl --out ."])
+def test_a_full_disk_behind_what_is_told_is_a_sentence(
+    environment: dict[str, str], samples: Path, command: str
+) -> None:
+    job = {"picture": "p.png", "instruction": "x", "model": "tiny"}
+    (samples / "two.jsonl").write_text(f"{json.dumps(job)}\n" * 2)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*ACE, *command.split()], stdout=full, stderr=subprocess.PIPE, env=environment, timeout=MINUTE
+        )
+    sentence = b"ace: cannot write: No space left on device; make room, or send the output elsewhere\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
+def test_streams_that_are_closed_are_done_without(environment: dict[str, str], samples: Path) -> None:
+    """A file that took a closed stream's number would get what is told."""
+    edit = f"exec {sys.executable} -m mlx_model.cli edit p.png 'a star' --steps 1 --model tiny --json -o out.png"
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(["sh", "-c", f"{edit} {closed}"], env=environment, timeout=MINUTE)
+        assert done.returncode == 0, closed
+        assert read_picture(samples / "out.png").size == (96, 80)
+        (samples / "out.png").unlink()
+
+
 def test_file_names_in_another_encoding_are_told_on_any_terminal(environment: dict[str, str], samples: Path) -> None:
     name = "별".encode("cp949") + b".png"
     (samples / "p.png").rename(samples / os.fsdecode(name))
