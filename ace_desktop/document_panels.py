@@ -63,7 +63,7 @@ class DocumentPanels(QObject):
     def _connect(self) -> None:
         window, editing = self._window, self.editing
         self.instruct.asked.connect(window.run)
-        self.instruct.models_wanted.connect(lambda: window.run("window.models"))
+        self.instruct.models_wanted.connect(lambda: window.run("models.show"))
         for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
             failing.failed.connect(window.fail)
         editing.said.connect(window.status.say)
