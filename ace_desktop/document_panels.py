@@ -53,7 +53,7 @@ class DocumentPanels(QObject):
         self._offer = QTimer(self, interval=_OFFER_MS, singleShot=True)
         self._offer.timeout.connect(window.message.clear)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
-        self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
+        self.layers.show_mask_alone.connect(window.show_mask_alone)
         self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
         window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
