@@ -90,7 +90,7 @@ _LAYER = (
     A("layer.mask_from_selection", _("Mask from selection"), "Layer/Layer mask", 0, (), "maskable_selection"),
     A("layer.mask_from_edit", _("Mask from edit mask"), "Layer/Layer mask", 0, (), "maskable"),
     A("layer.mask_paint", _("Paint on mask"), "Layer/Layer mask", 1, (), "layer_mask", checkable=True),
-    A("layer.mask_show", _("Show mask alone"), "Layer/Layer mask", 1, (), "layer_mask", checkable=True),
+    A("layer.mask_show", _("Show layer mask alone"), "Layer/Layer mask", 1, (), "layer_mask", checkable=True),
     A("layer.mask_enabled", _("Mask enabled"), "Layer/Layer mask", 1, (), "layer_mask", checkable=True),
     A("layer.mask_invert", _("Invert mask"), "Layer/Layer mask", 2, (), "layer_mask"),
     A("layer.mask_delete", _("Delete mask"), "Layer/Layer mask", 2, (), "layer_mask"),
@@ -167,6 +167,7 @@ _VIEW = (
     A("view.rotate_left", _("Turn view left"), "View", 1, ("Ctrl+Alt+Left",)),
     A("view.rotate_right", _("Turn view right"), "View", 1, ("Ctrl+Alt+Right",)),
     A("view.reset_rotation", _("Turn view upright"), "View", 1, ("Ctrl+Alt+0",)),
+    A("view.mask_alone", _("Show mask alone"), "View", 2, ("Ctrl+Shift+M",), checkable=True),
     A("view.canvas_only", _("Canvas only"), "View", 2, ("Tab",), "always", checkable=True),
     A("view.full_screen", _("Full screen"), "View", 2, ("F11", "Ctrl+Meta+F"), "always", checkable=True),
 )
@@ -196,8 +197,9 @@ LAYER_BUTTONS: tuple[str, ...] = (
 
 LAYER_MENU: tuple[str, ...] = (
     "layer.rename", "layer.duplicate", "layer.delete", "", "layer.visible", "layer.locked", "", "layer.group",
-    "layer.ungroup", "layer.merge_down", "", "layer.mask_add", "layer.mask_paint", "layer.mask_enabled",
-    "layer.mask_invert", "layer.mask_delete", "", "select.from_layer", "mask.from_layer", "",
+    "layer.ungroup", "layer.merge_down", "", "layer.mask_add", "layer.mask_paint", "layer.mask_show",
+    "layer.mask_enabled", "layer.mask_invert", "layer.mask_delete", "",
+    "select.from_layer", "mask.from_layer", "",
     "instruct.edit_again", "instruct.more_like", "instruct.repeat", "instruct.rerun",
 )  # fmt: skip
 

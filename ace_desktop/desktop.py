@@ -240,7 +240,7 @@ class Desktop(QObject):
             return open_project(path, results, warnings.append)
 
         def read(state: State) -> None:
-            teller.status.message.clear()
+            teller.status.clear()
             done(state)
             for warning in warnings[:1]:
                 (self.active_window() or teller).message.say(said(warning), "\n".join(warnings))

@@ -53,7 +53,7 @@ class DocumentPanels(QObject):
         self._offer = QTimer(self, interval=_OFFER_MS, singleShot=True)
         self._offer.timeout.connect(window.message.clear)
         self.layers.paint_on_mask.connect(window.paint_on_mask)
-        self.layers.show_mask_alone.connect(lambda: window.show_mask_alone(not window.mask_alone))
+        self.layers.show_mask_alone.connect(window.show_mask_alone)
         self.layers.carry_files(partial(desktop.with_layer_file, window))
         window.inspector.show_sections(((INSTRUCT, self.instruct), (REFERENCES, self.board), (LAYERS, self.layers)))
         window.inspector.sections[INSTRUCT].folded.connect(self.follow_settings)
@@ -63,7 +63,7 @@ class DocumentPanels(QObject):
     def _connect(self) -> None:
         window, editing = self._window, self.editing
         self.instruct.asked.connect(window.run)
-        self.instruct.models_wanted.connect(lambda: window.run("window.models"))
+        self.instruct.models_wanted.connect(lambda: window.run("models.show"))
         for failing in (self.instruct, self.board, self.filmstrip, self.drops, editing):
             failing.failed.connect(window.fail)
         editing.said.connect(window.status.say)

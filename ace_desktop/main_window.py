@@ -39,7 +39,6 @@ from .commands.mask import load_mask
 from .conditions import CONDITIONS, Situation
 from .panels.inspector import WIDTHS as INSPECTOR
 from .panels.inspector import Inspector
-from .panels.mask_picture import mask_as_picture
 from .panels.message_bar import MessageBar
 from .panels.status import Status
 from .panels.tool_column import PREFIX, ToolColumn, tool_actions
@@ -54,7 +53,7 @@ from .translation import tr
 if TYPE_CHECKING:
     from .desktop import Desktop
     from .document.openraster_write import Saved
-    from .document.state import State
+    from .document.target import Target
     from .document_panels import DocumentPanels
     from .editing import Editing
     from .panels.instruct import InstructPanel
@@ -79,7 +78,6 @@ class MainWindow(QMainWindow):
         self.saving = False
         self.closing = False
         self.held = False
-        self.mask_alone = False
         self.setAcceptDrops(True)
         self.setUnifiedTitleAndToolBarOnMac(True)
         self.kinds = menus.window_kinds(tool_actions())
@@ -166,6 +164,7 @@ class MainWindow(QMainWindow):
         self.view.zoom_changed.connect(self.status.show_zoom)
         self.view.pointer_moved.connect(self.status.show_position)
         self.view.message.connect(self.status.say)
+        self.view.alone_changed.connect(self._alone_changed)
         self.view.option_wanted.connect(self.set_option)
         QGuiApplication.clipboard().dataChanged.connect(self._refresh.start)
 
@@ -178,7 +177,6 @@ class MainWindow(QMainWindow):
             self.session.changed.disconnect(self._state_changed)
             self.session.path_changed.disconnect(self._title)
         before, self.session = self.session, session
-        self.mask_alone = False
         self.paint_on_mask(False)
         self.last_save = None
         self.view.set_session(session)
@@ -235,7 +233,6 @@ class MainWindow(QMainWindow):
         return self.panels.layers if self.panels else None
 
     def _state_changed(self) -> None:
-        self.show_mask_alone(False)
         if self.session is not None:
             self.status.show_state(self.session.state)
         self._refresh.start()
@@ -327,26 +324,27 @@ class MainWindow(QMainWindow):
             options = self.desktop.kept.value.tool_options
             self.desktop.kept.change(tool_options={**options, COLOUR_PLACE: {"colour": value}})
 
-    def show_mask_alone(self, wanted: bool) -> None:
-        """Show the active layer's mask in grey in place of the picture, or the picture again."""
-        session = self.session
-        if session is None or wanted == self.mask_alone:
-            return
-        if not wanted:
-            self.mask_alone = False
-            self.view.set_session(session)
-            self.choose_tool(self.tool_id)
-            return
-        state = session.state
+    def show_mask_alone(self, target: Target | None) -> None:
+        """Show a mask in grey in place of the picture, or the picture again where that one is shown or none is named.
 
-        def done(grey: State) -> None:
-            if self.session is session and session.state is state:
-                self.mask_alone = True
-                shown = Session(grey, parent=session)
-                self.view.set_session(shown)
-                self._refresh.start()
+        Strokes go to a layer's mask that is shown.
+        """
+        wanted = None if target == self.view.alone else target
+        if wanted is not None and wanted.kind == "layer mask":
+            self.paint_on_mask(True)
+        self.view.alone = wanted
 
-        self.desktop.background.run(lambda: mask_as_picture(state), done, self.fail, session)
+    def _alone_changed(self) -> None:
+        alone = self.view.alone is not None
+        self.status.keep(tr("The mask is shown alone. Press Esc for the picture.") if alone else "")
+        self._refresh.start()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Leave the mask that is shown alone with Esc, wherever the keyboard is."""
+        if event.key() == Qt.Key.Key_Escape and self.view.alone is not None:
+            self.view.alone = None
+        else:
+            super().keyPressEvent(event)
 
     def hold(self, label: str) -> None:
         """Wait for a piece of work: nothing can be edited until `release`."""
@@ -356,14 +354,14 @@ class MainWindow(QMainWindow):
 
     def release(self) -> None:
         """Go on."""
-        self.status.message.clear()
+        self.status.clear()
         self._whole.setEnabled(True)
         self.held = False
         (self.focusWidget() or self.view).setFocus()  # it was taken from what could not be used
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong: errors of files in their own words, others in general ones, with details to copy."""
-        self.status.message.clear()
+        self.status.clear()
         text, details = explain(error)
         self.message.say(text, details)
 
@@ -427,6 +425,7 @@ class MainWindow(QMainWindow):
             menus.name_actions(self.actions_by_id, self.kinds)
             self._build_menus()
             self._title()
+            self._alone_changed()
             self.refresh()
         super().changeEvent(event)
 

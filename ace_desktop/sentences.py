@@ -12,6 +12,7 @@ from .translation import filled, tr
 from .translation import marked as _
 
 SENTENCES: tuple[str, ...] = (
+    _("{0} is damaged or was cut short; use a copy, or open it in another program"),
     _("{0} lacks its part {1}; use a copy"),
     _("the part {0} of {1} is too large; this is not a file to open"),
     _("{0} has more than {1} parts; this is not a file to open"),
@@ -48,7 +49,12 @@ SENTENCES: tuple[str, ...] = (
     _("a Photoshop file has at most 300 000 pixels a side; save another kind"),
     _("the unsaved work of {0} was kept by another version; open it in that one"),
     _("the unsaved work of {0} is damaged; open the file as it was saved last"),
-    _("{0} could not be saved: {1}"),
+    _("{0} could not be saved: the disk is full; make room or save on another disk"),
+    _("{0} could not be saved: the folder {1} may not be written to; choose another folder"),
+    _("{0} could not be saved: there is no folder {1}; choose another folder"),
+    _("{0} could not be saved: {1}; choose another name or folder"),
+    _("the disk is full, so that unsaved work of {0} is not kept; make room and save"),
+    _("unsaved work of {0} is not kept any more ({1}); save often"),
     _("{0} is write-protected; unlock it, or save under another name"),
     _("{0} is not a file; save under another name"),
     _("this result is no longer there; make it again"),
@@ -97,20 +103,63 @@ SENTENCES: tuple[str, ...] = (
     _("The mask fits only pictures of the same size; choose such pictures or another task."),
 )
 
+PICTURES: tuple[tuple[str, str], ...] = (
+    ("{0} is empty; export it again", _("{0} is empty; export it again")),
+    ("{0} is not a PNG, JPEG, WebP, TIFF or AVIF picture, or it is damaged",
+     _("{0} is damaged or of a kind that is not read; save it as PNG, JPEG or TIFF and open that")),
+    ("{0} is too large for the memory of this machine; scale it down first",
+     _("{0} is too large for the memory of this machine; scale it down first")),
+    ("{0} is damaged or cut short and cannot be read; export or copy it again",
+     _("{0} is damaged or cut short and cannot be read; export or copy it again")),
+    ("{0} is a folder, not a picture", _("{0} is a folder; open a file inside it")),
+    ("there is no file {0}; check the name and the folder",
+     _("there is no file {0}; it may have been moved or renamed")),
+    ("{0} is a device, not a picture", _("{0} is a device; open a file")),
+    ("{0} cannot be opened: {1}", _("{0} cannot be opened: {1}; check its permissions")),
+    ("{0} is larger than 2 GiB; scale it down first", _("{0} is larger than 2 GiB; scale it down first")),
+    ("{0} has {1}×{2} pixels, more than the {3} that can be read; scale it down",
+     _("{0} is {1}×{2}, more than can be opened; scale it down first")),
+    ("{0} holds its 16-bit channels one after the other; save it with interleaved channels",
+     _("{0} holds its 16-bit channels one after the other; save it with interleaved channels")),
+    ("{0} is in LAB or has more than 16 bits per channel; save it as RGB with 8 or 16 bits",
+     _("{0} is in LAB or has more than 16 bits per channel; save it as RGB with 8 or 16 bits")),
+    ("{0} is a HEIC picture, which is read on macOS only; convert it to JPEG or PNG first",
+     _("{0} is a HEIC picture, which is read on macOS only; convert it to JPEG or PNG first")),
+    ("the picture could not be encoded as PNG; write TIFF instead",
+     _("The picture could not be written as PNG; choose TIFF.")),
+    ("macOS could not read the HEIC picture {0}; convert it to JPEG first",
+     _("macOS could not read the HEIC picture {0}; convert it to JPEG first")),
+)  # fmt: skip
+"""What is said when a picture is read or written, and what a window says instead of what is meant for a terminal."""
+
+SYSTEM: frozenset[str] = frozenset(
+    {
+        _("Device or resource busy"), _("Disc quota exceeded"), _("Disk quota exceeded"), _("File exists"),
+        _("File name too long"), _("File too large"), _("Input/output error"), _("Invalid argument"),
+        _("Is a directory"), _("No space left on device"), _("No such file or directory"), _("Not a directory"),
+        _("Operation not permitted"), _("Operation not supported"), _("Operation timed out"),
+        _("Permission denied"), _("Read-only file system"), _("Resource busy"), _("Stale NFS file handle"),
+        _("Stale file handle"), _("Too many levels of symbolic links"), _("Too many open files"),
+    }
+)  # fmt: skip
+"""What macOS and Linux say of files and disks."""
+
 
 def _pattern(form: str) -> re.Pattern[str]:
     """Make of a form what its sentences match; the values are what stands between its words."""
     return re.compile(re.sub(r"\\\{\d\\\}", "(.+)", re.escape(form)), re.DOTALL)
 
 
-_PATTERNS = tuple((form, _pattern(form)) for form in sorted(SENTENCES, key=len, reverse=True))
+_FORMS = sorted(((*((form, form) for form in SENTENCES), *PICTURES)), key=lambda pair: len(pair[0]), reverse=True)
+_PATTERNS = tuple((_pattern(form), said_here) for form, said_here in _FORMS)
 
 
 def said(text: str) -> str:
     """Say a message of the document's rooms as a sentence, in the user's language as far as its form is known."""
-    for form, pattern in _PATTERNS:
+    for pattern, form in _PATTERNS:
         if match := pattern.fullmatch(text):
-            text = filled(tr(form), *match.groups())
+            values = (tr(value) if value in SYSTEM else value for value in match.groups())
+            text = filled(tr(form), *values)
             break
     return as_sentence(text)
 

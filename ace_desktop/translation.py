@@ -27,6 +27,8 @@ def _chosen(found: re.Match[str]) -> str:
     before, quote, particle = found.groups()
     if before in _SPOKEN_DIGITS:
         final = _SPOKEN_DIGITS[before]
+    elif before.startswith("."):  # a file's ending is spelled
+        final = _SPOKEN_LETTERS.get(before[-1].lower(), 0)
     else:  # "GB" is spoken with a vowel at its end; syllables stand in the order of their 28 finals
         final = 0 if before.endswith("B") else (ord(before) - ord("가")) % _FINALS
     closed = final not in (0, _RIEUL) if particle == "(으)로" else final != 0
@@ -36,8 +38,10 @@ def _chosen(found: re.Match[str]) -> str:
 _FINALS, _RIEUL = 28, 8
 _SPOKEN_DIGITS = {"0": 21, "1": 8, "2": 0, "3": 16, "4": 0, "5": 0, "6": 1, "7": 8, "8": 8, "9": 0}
 """Finals of 영, 일, 이, 삼 ..."""
+_SPOKEN_LETTERS = {"l": 8, "m": 16, "n": 4, "r": 8}
+"""Finals of 엘, 엠, 엔, 알; the names of other letters have none."""
 _FORMS = {"을(를)": "을를", "이(가)": "이가", "은(는)": "은는", "과(와)": "과와", "(으)로": ("으로", "로")}
-_PARTICLE = re.compile(r"([가-힣0-9]|[kMGT]B)(’?)(" + "|".join(map(re.escape, _FORMS)) + ")")
+_PARTICLE = re.compile(r"([가-힣0-9]|[kMGT]B|\.[A-Za-z]{2,4})(’?)(" + "|".join(map(re.escape, _FORMS)) + ")")
 
 
 def marked(text: str) -> str:

@@ -16,21 +16,25 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap, QRegion
 from ..document.geometry import EMPTY, Rect
 from ..document.plane import Plane
 from ..document.state import State
+from ..document.target import EDIT_MASK, Target
 from .colours import converted, to_window
 from .compositor import LEVELS, LIMIT_BYTES, Pyramid, covering, level_for
+from .mask_alone import GREYS, LayerMask
 from .overlays import Look, paint_below, paint_grid, tint_table, traced
 from .renderer import Renderer
 from .transform import ViewTransform
 
 _OPENING = 4
 """How much longer a frame may take until all of a document was shown once: fewer of them take less in all."""
+_SHARE = LIMIT_BYTES // 8
+"""Of the tiles of a mask."""
 
 
 class Display:
     """The document as it is shown through a transform, without selection, tools and pointer.
 
-    `mend` renders what changed. `transform`, `look` and `tint` (the colour of the edit mask, or None) may be set at
-    any time.
+    `mend` renders what changed. `transform`, `look`, `tint` (the colour of the edit mask, or None) and `alone` (the
+    mask that is shown in place of the picture) may be set at any time.
     """
 
     def __init__(self, state: State) -> None:
@@ -50,9 +54,10 @@ class Display:
         self.picture = Pyramid(
             state.frame, 4, lambda rect: converted(self._renderer.render(self._state.layers, rect), colours)
         )
-        share = LIMIT_BYTES // 8
-        self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), share)
-        self.selection = Pyramid(state.frame, 1, lambda rect: _grey(self._state.selection, rect), share)
+        self.edit_mask = Pyramid(state.frame, 1, lambda rect: _grey(self._state.edit_mask, rect), _SHARE)
+        self.selection = Pyramid(state.frame, 1, lambda rect: _grey(self._state.selection, rect), _SHARE)
+        self._alone: Target | None = None
+        self._layer_mask: LayerMask | None = None  # where that is what is shown alone
 
     @property
     def pending(self) -> bool:
@@ -73,7 +78,9 @@ class Display:
     def nbytes(self) -> int:
         """The bytes that it holds."""
         shown = self._shown.width() * self._shown.height() * 4
-        return self.picture.nbytes + self.edit_mask.nbytes + self.selection.nbytes + self._renderer.nbytes + shown
+        masks = self.edit_mask.nbytes + self.selection.nbytes
+        masks += self._layer_mask.pyramid.nbytes if self._layer_mask else 0
+        return self.picture.nbytes + masks + self._renderer.nbytes + shown
 
     @property
     def transform(self) -> ViewTransform:
@@ -108,6 +115,21 @@ class Display:
             self._table = tint_table(colour or QColor())
             self.spoil()
 
+    def set_alone(self, target: Target | None) -> None:
+        """Show a mask in grey in place of the picture: the edit mask, or a layer's; None for the picture."""
+        if target != self._alone:
+            self._alone = target
+            shows_layer = target is not None and target != EDIT_MASK
+            self._layer_mask = LayerMask(self._state, target, _SHARE) if target and shows_layer else None
+            self.spoil()
+
+    @property
+    def _seen(self) -> Pyramid:
+        """What is shown, tint apart."""
+        if self._alone is None:
+            return self.picture
+        return self.edit_mask if self._layer_mask is None else self._layer_mask.pyramid
+
     def set_look(self, look: Look) -> None:
         """Use these colours around and behind the picture."""
         if look != self._look:
@@ -133,8 +155,11 @@ class Display:
             self.edit_mask.invalidate(rects)
         if state.selection is not before.selection:
             self.selection.invalidate(rects)
+        masked = bool(self._tint or self._alone) and state.edit_mask is not before.edit_mask
+        if self._layer_mask is not None:  # it may differ where the layer shows nothing
+            rects = [*rects, *self._layer_mask.update(state, before)]
         seen = [rect for rect in map(self._view_rect, rects) if not rect.isEmpty()]
-        if state.layers is not before.layers or (self._tint and state.edit_mask is not before.edit_mask):
+        if state.layers is not before.layers or masked:
             for rect in seen:
                 self._stale += self._device_rect(rect)
         return seen
@@ -208,8 +233,8 @@ class Display:
     def _refresh(self, rect: QRect, deadline: float) -> None:
         """Render what a rectangle of device pixels shows, and note what is left of it."""
         level, view = self._level, self._view_around(rect)
-        seen = self._level_rect(self.picture, view, level)
-        left = self.picture.refresh(level, seen, deadline)
+        seen = self._level_rect(self._seen, view, level)
+        left = self._seen.refresh(level, seen, deadline)
         tinted = seen & self._tinted(level)
         if tinted:
             left += self.edit_mask.refresh(level, tinted, deadline)
@@ -225,9 +250,11 @@ class Display:
         view = self._view_around(rect)
         paint_below(painter, view, transform, self._state.frame, look)
         level = self._level
-        seen = self._level_rect(self.picture, view, level)
+        seen = self._level_rect(self._seen, view, level)
         if seen:
-            pixels = self.picture.read(level, seen)
+            pixels = self._seen.read(level, seen)
+            if self._alone is not None:
+                pixels = np.take(GREYS, pixels[..., 0])
             tinted = seen & self._tinted(level)
             if tinted:  # before it is scaled, which takes the most time
                 colours = np.take(self._table, self.edit_mask.read(level, tinted)[..., 0])
@@ -242,7 +269,7 @@ class Display:
     def _tinted(self, level: int) -> Rect:
         """Give the rectangle of a level that the edit mask's tint reaches into, with what is mixed with it."""
         mask = self._state.edit_mask
-        if self._tint is None or not (mask.tiles or mask.default):
+        if self._tint is None or self._alone == EDIT_MASK or not (mask.tiles or mask.default):
             return EMPTY
         if mask.default:
             return self.edit_mask.level_frame(level)

@@ -29,10 +29,12 @@ from PySide6.QtWidgets import QWidget
 
 from ..document.geometry import EMPTY, Rect
 from ..document.state import State
+from ..document.target import EDIT_MASK, Target
 from ..session import Session
 from ..translation import tr
 from .frame import Frame
 from .marching import MarchingAnts
+from .mask_alone import plane_alone, still_alone
 from .overlays import MASK_COLOUR, look_of, paint_nothing
 from .pictures_above import Above, PicturesAbove
 from .pointing import Pointing
@@ -62,6 +64,8 @@ class CanvasView(QWidget):
     """A sentence of a tool for the status line."""
     option_wanted = Signal(str, object)
     """A tool asks for another value of one of its options; "colour" is meant for all tools."""
+    alone_changed = Signal()
+    """Another mask, or none any more, is shown alone."""
     wipe_moved = Signal(float)
     """The line that divides a comparison was dragged: the new wipe, 0..1."""
 
@@ -79,6 +83,7 @@ class CanvasView(QWidget):
         self._fitted = True
         self._overlay: Overlay = "tint"
         self._mask_colour = MASK_COLOUR
+        self._alone: Target | None = None
         self.frame = Frame(self)
         """What the model will see."""
         self.frame.repaint.connect(self.update)
@@ -112,6 +117,7 @@ class CanvasView(QWidget):
         self.tool = None
         self.set_frame_preview(None)
         self.set_comparison(None)
+        self.alone = None
         self._session = session
         self._display = None
         self._ants.forget()
@@ -173,6 +179,26 @@ class CanvasView(QWidget):
         if self._tool is not None:
             self._tool.tint = self._mask_colour
         self.update()
+
+    @property
+    def alone(self) -> Target | None:
+        """The mask that is shown in grey in place of the picture: the edit mask or a layer's; None for the picture.
+
+        Ends by itself with a change that it would hide. Where there is no such mask, setting it means None.
+        """
+        return self._alone
+
+    @alone.setter
+    def alone(self, target: Target | None) -> None:
+        if target is not None and (self._session is None or plane_alone(self._session.state, target) is None):
+            target = None
+        if target != self._alone:
+            self._alone = target
+            if self._display is not None:
+                self._display.set_alone(target)
+            self._follow_ants()
+            self.update()
+            self.alone_changed.emit()
 
     def set_frame_preview(self, image: QImage | None, rect: Rect = EMPTY) -> None:
         """Show a picture of what is being made over a rectangle of the document, its alpha included; None for none.
@@ -298,6 +324,7 @@ class CanvasView(QWidget):
         from .display import Display  # not before there is a document: OpenCV takes its time to load
 
         self._display = Display(state)
+        self._display.set_alone(self._alone)
 
     def _changed(self, rects: list[Rect], before: State) -> None:
         assert self._session is not None  # noqa: S101 the signal is its own
@@ -305,6 +332,8 @@ class CanvasView(QWidget):
         if self._tool is not None and self._tool.busy and not self._tool.owns(state):
             self._tool.abandon()
             self._pointing.let_go()
+        if self._alone is not None and not still_alone(self._alone, state, before):
+            self.alone = None
         if self._display is None or (state.frame, state.profile) != (before.frame, before.profile):
             self._new_display(state)
             self._ants.forget()
@@ -363,7 +392,9 @@ class CanvasView(QWidget):
 
     def _marching(self) -> list[str]:
         """List the masks whose border is shown."""
-        names = ["edit_mask"] if self._overlay == "ants" and not self.above.shown else []
+        names = (
+            ["edit_mask"] if self._overlay == "ants" and not (self.above.shown or self._alone == EDIT_MASK) else []
+        )
         if self._session is not None and self._session.state.selection is not None:
             names.append("selection")
         return names

@@ -155,7 +155,7 @@ def _paint_mask(window: MainWindow) -> None:
 
 
 def _show_mask(window: MainWindow) -> None:
-    window.show_mask_alone(not window.mask_alone)
+    window.show_mask_alone(Target("layer mask", active(window).id))
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -200,6 +200,6 @@ CHECKED: Mapping[str, Callable[[MainWindow], bool]] = {
     "layer.visible": _is("visible"),
     "layer.locked": _is("locked"),
     "layer.mask_enabled": lambda window: _is("mask")(window) and _is("mask_enabled")(window),
-    "layer.mask_show": lambda window: window.mask_alone,
+    "layer.mask_show": lambda window: window.view.alone not in (None, EDIT_MASK),
     "layer.mask_paint": lambda window: window.paints_mask,
 }

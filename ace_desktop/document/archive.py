@@ -16,7 +16,6 @@ _MAX_RATIO: Final = 200
 """Text shrinks to a tenth, pictures are packed already; 1032 is what deflate can do at most."""
 _SMALL: Final = 2**24
 _KINDS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGED: Final = "is damaged or was cut short; use a copy, or open it in another program"
 
 
 class Archive:
@@ -32,7 +31,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-            raise DocumentError(f"{name} {_DAMAGED}") from error
+            raise _damaged(name) from error
         try:
             self.entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
             self._check()
@@ -59,9 +58,9 @@ class Archive:
             with self._zip.open(info) as entry:
                 data = entry.read(info.file_size + 1)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
-            raise DocumentError(f"{self.name} {_DAMAGED}") from error
+            raise _damaged(self.name) from error
         if len(data) != info.file_size:
-            raise DocumentError(f"{self.name} {_DAMAGED}")
+            raise _damaged(self.name)
         return data
 
     def _check(self) -> None:
@@ -88,3 +87,7 @@ def is_safe(path: str) -> bool:
     """Tell whether a name stays inside the archive wherever it is unpacked."""
     parts = path.removesuffix("/").split("/")
     return not (set(path) & {"\\", ":", "\0"} or any(part in ("", ".", "..") for part in parts))
+
+
+def _damaged(name: str) -> DocumentError:
+    return DocumentError(f"{name} is damaged or was cut short; use a copy, or open it in another program")

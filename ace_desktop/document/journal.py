@@ -26,6 +26,8 @@ from uuid import uuid4
 import numpy as np
 from filelock import FileLock, Timeout
 
+from mlx_model.places import reason
+
 from .description import describe
 from .errors import DocumentError, Warn, ignore
 from .plane import Plane
@@ -77,7 +79,7 @@ class Journal:
             self._lock = FileLock(self.place / LOCK, thread_local=False)
             self._lock.acquire(timeout=0)
         except (OSError, Timeout, NotImplementedError) as error:
-            raise DocumentError(f"unsaved work cannot be kept in {folder} ({error}); save often") from error
+            raise DocumentError(f"unsaved work cannot be kept in {folder} ({reason(error)}); save often") from error
 
     def write(self, state: State) -> bool:
         """Bring the journal up to a state; False where the disk does not allow it (the last one stays)."""
@@ -174,8 +176,11 @@ class Journal:
         self._told = True
         cause = error if isinstance(error, OSError) else error.__cause__
         full = isinstance(cause, OSError) and is_full(cause)
-        why = "the disk is full: make room" if full else f"{error}: save often"
-        self._warn(f"Unsaved work of {self.title} is no longer kept for an emergency, because {why}.")
+        if full:
+            self._warn(f"the disk is full, so that unsaved work of {self.title} is not kept; make room and save")
+        else:
+            why = reason(cause if isinstance(cause, Exception) else error)
+            self._warn(f"unsaved work of {self.title} is not kept any more ({why}); save often")
 
 
 def _things(state: State) -> Iterator[Any]:

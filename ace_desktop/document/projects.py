@@ -69,7 +69,9 @@ def save_project(
         try:
             stores.part(project, copy)
         except OSError as error:
-            raise DocumentError(f"{path.name} could not be saved: {reason(error)}") from error
+            raise DocumentError(
+                f"{path.name} could not be saved: {reason(error)}; choose another name or folder"
+            ) from error
     stores.claim(copy or project)
     return saved
 

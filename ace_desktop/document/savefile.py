@@ -131,13 +131,13 @@ def _remove_dead(part: Path) -> None:
 
 
 def _sentence(path: Path, error: Exception) -> DocumentError:
-    kind = getattr(error, "errno", None)
+    name, folder, kind = path.name, path.parent, getattr(error, "errno", None)
     if kind in _FULL:
-        what = "the disk is full; make room or save on another disk"
-    elif kind in _FORBIDDEN:
-        what = f"the folder {path.parent} may not be written to; choose another folder"
-    elif isinstance(error, FileNotFoundError | NotADirectoryError) and not is_folder(path.parent):
-        what = f"there is no folder {path.parent}; choose another folder"
-    else:
-        what = f"{reason(error)}; choose another name or folder"
-    return DocumentError(f"{path.name} could not be saved: {what}")
+        return DocumentError(f"{name} could not be saved: the disk is full; make room or save on another disk")
+    if kind in _FORBIDDEN:
+        return DocumentError(
+            f"{name} could not be saved: the folder {folder} may not be written to; choose another folder"
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and not is_folder(folder):
+        return DocumentError(f"{name} could not be saved: there is no folder {folder}; choose another folder")
+    return DocumentError(f"{name} could not be saved: {reason(error)}; choose another name or folder")

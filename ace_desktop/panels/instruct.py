@@ -41,7 +41,7 @@ LINKS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         "mask": ((_("Paint a mask"), "tool.mask-brush"), (_("Whole image"), "instruct.whole_picture")),
         "references": ((_("Add a reference"), "reference.add"),),
         "picture": ((_("Open a picture"), "file.open"),),
-        "model": ((_("Show models"), "window.models"),),
+        "model": ((_("Show models"), "models.show"),),
         "region": ((_("Let the model choose"), "instruct.frame_automatic"),),
     }
 )

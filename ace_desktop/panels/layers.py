@@ -25,6 +25,7 @@ from ..background import Background
 from ..document.geometry import Rect
 from ..document.plane import Plane
 from ..document.state import BLEND_MODES, GroupLayer, walk
+from ..document.target import Target
 from ..document.tree import find, with_properties
 from ..session import Session
 from ..translation import tr
@@ -89,7 +90,8 @@ class LayersPanel(QWidget):
     """The list with its blend mode and opacity above and its buttons below."""
 
     paint_on_mask = Signal(bool)
-    show_mask_alone = Signal()
+    show_mask_alone = Signal(object)
+    """The mask (Target) of a layer is to be shown in place of the picture, or no more."""
     run_again = Signal(str)
     """A layer made by an edit is to be made anew on what lies below it now."""
 
@@ -248,7 +250,7 @@ class LayersPanel(QWidget):
         self._make_active(layer_id)
         self.paint_on_mask.emit(True)
         if alone:
-            self.show_mask_alone.emit()
+            self.show_mask_alone.emit(Target("layer mask", layer_id))
         self.view.viewport().update()
 
     def _choose_pixels(self, layer_id: str) -> None:

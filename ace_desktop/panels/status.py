@@ -39,12 +39,24 @@ class Status(QWidget):
         self._state: State | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.message.clear)
+        self._timer.timeout.connect(self.clear)
+        self._kept = ""
 
     def say(self, text: str) -> None:
         """Show words for some seconds."""
         self.message.setText(text)
         self._timer.start(_MESSAGE_MS)
+
+    def keep(self, text: str) -> None:
+        """Show words as long as there are no others, until these are others or none."""
+        if self.message.text() == self._kept:
+            self.message.setText(text)
+        self._kept = text
+
+    def clear(self) -> None:
+        """Be done with the words for some seconds."""
+        self._timer.stop()
+        self.message.setText(self._kept)
 
     def show_job_line(self, job_line: QWidget | None) -> None:
         """Have how the jobs stand beside the words, in the place of what stood there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from PySide6.QtCore import QCoreApplication
@@ -17,9 +18,11 @@ from ace_desktop.desktop import Desktop
 from ace_desktop.icons import names
 from ace_desktop.main_window import MainWindow
 from ace_desktop.menus import conflicts, window_kinds
+from ace_desktop.panels.instruct import LINKS
 from ace_desktop.panels.tool_column import tool_actions
 from ace_desktop.session import Session
 from tests.ace_desktop.small_document import small_document
+from tests.ace_desktop.visible_texts import ROOT
 
 KINDS = window_kinds(tool_actions())
 LEAVES = {"file.close", "file.quit", "help.logs", "window.minimize", "window.zoom", "view.full_screen"}
@@ -41,6 +44,16 @@ def test_what_an_action_names_exists() -> None:
         top, _, below = kind.menu.partition("/")
         assert top in MENUS, kind
         assert not below or below in SUBMENUS, kind
+
+
+def test_actions_named_in_the_source_exist() -> None:
+    known = {kind.id for kind in KINDS}
+    assert {name for links in LINKS.values() for _, name in links} <= known
+    named = re.compile(r"""(?:\.run\(|actions(?:_by_id)?\[|actions\.get\()["']([a-z_.-]+)["']""")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py")))
+    found = set(named.findall(source))
+    assert "models.show" in found
+    assert found <= known
 
 
 def test_no_two_actions_have_the_same_shortcut() -> None:

@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
@@ -391,3 +391,16 @@ def test_the_frame_is_shown_only_while_instruct_is_open_and_it_is_wanted(bench: 
     assert frame.seen is None
     bench.window.show_canvas_only(False)
     assert frame.seen is not None
+
+
+def test_other_models_in_the_list_of_models_opens_their_page(bench: Bench) -> None:
+    box, desktop = bench.panel.details.model, bench.window.desktop
+    bench.panel.show_more(True)
+    chosen = box.currentText()
+    box.setFocus()
+    bench.qtbot.keyClick(box, Qt.Key.Key_End)
+    assert desktop.shows_models
+    assert box.currentText() == chosen
+    for page in QApplication.topLevelWidgets():
+        if page.objectName() == "models":
+            page.close()

@@ -13,10 +13,11 @@ from pytestqt.qtbot import QtBot
 from ace_desktop.desktop import Desktop
 from ace_desktop.main_window import MainWindow
 from ace_desktop.places import resources
-from ace_desktop.sentences import SENTENCES
+from ace_desktop.sentences import PICTURES, SENTENCES
 from ace_desktop.translation import LANGUAGES, filled, tr
 from tests.ace_desktop.visible_texts import visible_texts
 
+FILE_SENTENCES = {*SENTENCES, *(text for _, text in PICTURES)}
 FOREIGN = [name for name in LANGUAGES if name != "en"]
 
 
@@ -43,7 +44,7 @@ def test_korean_sentences_are_polite_and_names_have_no_full_stop() -> None:
     for english, korean in catalogue("ko").items():
         if english.endswith(".") and " " in english:
             assert re.search(r"(요|세요)\.$", korean), (english, korean)
-        elif not english.endswith(("?", "…", ".")) and "{reason}" not in english and english not in SENTENCES:
+        elif not english.endswith(("?", "…", ".")) and "{reason}" not in english and english not in FILE_SENTENCES:
             assert not korean.endswith("."), (english, korean)
 
 
@@ -78,7 +79,10 @@ def test_qts_own_dialogs_are_translated_too(desktop: Desktop) -> None:
         ("{0}이(가) 필요해요.", "12 GB", "12 GB가 필요해요."),
         ("오류 {0}(으)로 답해요.", "401", "오류 401로 답해요."),
         ("오류 {0}(으)로 답해요.", "503", "오류 503으로 답해요."),
-        ("{0}을(를) 열 수 없어요", "photo.png", "photo.png을(를) 열 수 없어요"),
+        ("{0}을(를) 열 수 없어요", "photo.png", "photo.png를 열 수 없어요"),
+        ("{0}은(는) 비어 있어요", "그림.heic", "그림.heic는 비어 있어요"),
+        ("{0}이(가) 없어요", "notes.html", "notes.html이 없어요"),
+        ("{0}을(를) 열 수 없어요", "photo", "photo을(를) 열 수 없어요"),
     ],
 )
 def test_korean_particles_follow_how_a_value_is_spoken(form: str, value: str, said: str) -> None:

@@ -126,7 +126,7 @@ def test_a_full_disk_stops_nothing_and_is_told_once(tmp_path: Path, monkeypatch:
         for number in range(3):
             assert not journal.write(replace(first, layers=(raster((number, 2, 3, 255)),)))
     assert len(told) == 1
-    assert "the disk is full: make room" in told[0]
+    assert told[0].startswith("the disk is full, so that unsaved work of photo is not kept")
     assert len(segments(journal)) == 1
     last = replace(first, layers=(raster((9, 9, 9, 255)),))
     assert journal.write(last)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from ace_desktop.document.state import GroupLayer
+from ace_desktop.document.target import EDIT_MASK, Target
 from ace_desktop.document.tree import find, group
 from ace_desktop.main_window import MainWindow
 from ace_desktop.panels.layer_model import LAYER_MIME, MASK_THUMBNAIL, THUMBNAIL
@@ -87,17 +88,49 @@ def test_a_click_on_the_mask_chooses_what_is_painted_on(window: MainWindow, qtbo
     assert not window.paints_mask
 
 
-def test_alt_click_on_the_mask_shows_it_alone_until_the_next_edit(window: MainWindow, qtbot: QtBot) -> None:
-    panel, session = panel_of(window)
+def test_alt_click_on_the_mask_shows_it_alone_and_another_or_escape_leaves_it(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    panel, _ = panel_of(window)
     click(panel, "above", "mask", qtbot, alt=True)
-    qtbot.waitUntil(lambda: window.mask_alone)
-    shown = window.view.session
-    assert shown is not None
-    assert shown is not session
-    assert shown.state.layers[0].name == "mask"
+    assert window.view.alone == Target("layer mask", "above")
+    assert window.paints_mask
+    assert "Esc" in window.status.message.text()
+    window.refresh()
+    assert window.actions_by_id["view.mask_alone"].isChecked()
+    assert window.actions_by_id["layer.mask_show"].isChecked()
+    click(panel, "above", "mask", qtbot, alt=True)
+    assert window.view.alone is None
+    assert window.status.message.text() == ""
+    click(panel, "above", "mask", qtbot, alt=True)
+    panel.view.setFocus()
+    qtbot.keyClick(panel.view, Qt.Key.Key_Escape)
+    assert window.view.alone is None
+    click(panel, "above", "mask", qtbot, alt=True)
+    click(panel, "below", "words", qtbot)
+    assert window.view.alone is None
+    assert not window.paints_mask
+
+
+def test_the_mask_that_is_worked_on_is_shown_alone_from_the_menu(window: MainWindow, qtbot: QtBot) -> None:
+    panel, session = panel_of(window)
+    show = window.actions_by_id["view.mask_alone"]
+    show.trigger()
+    assert window.view.alone == EDIT_MASK
+    qtbot.keyClick(window.view, Qt.Key.Key_Escape)
+    assert window.view.alone is None
+    click(panel, "above", "mask", qtbot)
+    show.trigger()
+    assert window.view.alone == Target("layer mask", "above")
+    show.trigger()
+    assert window.view.alone is None
+    window.actions_by_id["layer.mask_show"].trigger()
+    assert window.view.alone == Target("layer mask", "above")
+    window.run("layer.mask_invert")
+    assert window.view.alone == Target("layer mask", "above")
     window.run("layer.new")
-    assert not window.mask_alone
-    assert window.view.session is session
+    assert window.view.alone is None
+    assert session.history.undo_label == "New layer"
 
 
 def test_dragging_the_opacity_is_one_step(window: MainWindow, qtbot: QtBot) -> None:
