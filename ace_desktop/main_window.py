@@ -140,6 +140,8 @@ class MainWindow(QMainWindow):
         self.resize(1280, 832)
 
     def _build_menus(self) -> None:
+        for menu in self.menus.values():
+            menu.deleteLater()  # the bar only lets it go
         self.menus = menus.fill_menu_bar(self.menuBar(), self.actions_by_id, self.kinds)
         self.menus["File/Open recent"].aboutToShow.connect(self._list_recent)
         self.menus["Mask"].aboutToShow.connect(self._list_masks)
@@ -412,7 +414,10 @@ class MainWindow(QMainWindow):
         """Follow the language."""
         if event.type() == QEvent.Type.LanguageChange:
             menus.name_actions(self.actions_by_id, self.kinds)
+            menus.name_toolbar(self._toolbar, self.actions_by_id)
             self._build_menus()
+            if self.panels is not None:
+                self.panels.on_canvas.refresh()
             self._title()
             self.refresh()
         super().changeEvent(event)

@@ -304,6 +304,14 @@ def test_relatives_are_marked_and_named_in_the_recipe(made: Strip) -> None:
     assert not recipe.isVisible()
 
 
+def test_a_recipe_has_no_gap_where_words_might_have_wrapped(desktop: Desktop, qtbot: QtBot) -> None:
+    made = Strip(desktop, qtbot, ("a red star with words that would need several lines in half the width",))
+    made.strip.show_recipe(made.editing.results.all()[0].id)
+    recipe = made.window.findChild(RecipeView)
+    assert isinstance(recipe, RecipeView)
+    assert recipe.height() == recipe.column.totalHeightForWidth(recipe.width())
+
+
 def test_a_dragged_result_is_a_png_with_its_recipe(made: Strip, qtbot: QtBot) -> None:
     paths: list[Path] = []
     star = made.result("a red star")
