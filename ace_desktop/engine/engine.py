@@ -76,6 +76,7 @@ class Engine(QObject):
         self._memory_limit = memory_limit
         self._precision: Precision | None = precision
         self._queue: queue.Queue = ()
+        self._order: tuple[str, ...] = ()
         self._working, self._folder = "", Path()
         self._began = 0.0
         self._times = Times()
@@ -331,6 +332,10 @@ class Engine(QObject):
     def _change(self, now: queue.Queue) -> None:
         """Take a new queue, and begin what is next in it."""
         self._queue, gone = queue.trimmed(now)
+        order = tuple(status.id for status in self._queue)
+        if order != self._order:
+            self._order = order
+            self._on_disk(lambda kept: kept.keep_order(order))
         for job_id in gone:
             self._on_disk(partial(_forget, job_id))
         status = queue.next_waiting(self._queue)
