@@ -10,7 +10,7 @@ from .background import Background
 from .document.result_stores import ResultStores
 from .document.results import Result
 from .engine.engine import Engine
-from .reporting import explain
+from .reporting import in_english
 from .translation import tr
 
 
@@ -58,7 +58,7 @@ class Arrivals(QObject):
                 self.tidied.emit(document, sentence)
 
         def failed(error: Exception) -> None:
-            self.engine.release(job_id, lost=index, sentence=explain(error)[0])
+            self.engine.release(job_id, lost=index, sentence=in_english(error))
             self.failed.emit(now(), error)
 
         self._background.run(work, done, failed, self)

@@ -95,7 +95,7 @@ class Desktop(QObject):
         self.autosave = Autosaves(places.journals, self.background, self.kept, self)
         self.models = Models(self.kept, self.background, self)
         self.installer = Installer(places.settings / "transfer.json", self._installer_environment, self)
-        self.mover = ModelMover(self)
+        self.mover = ModelMover(self._works_in, self)
         self.attention = Attention(application, self)
         self._engine: Engine | None = None
         self._results: ResultStores | None = None
@@ -334,6 +334,9 @@ class Desktop(QObject):
             self._engine.models_moved(move.here, move.there)
         usual = move.there == self.models.usual_folder
         self.kept.change(models_folder="" if usual else str(move.there))
+
+    def _works_in(self, folder: Path) -> bool:
+        return self._engine is not None and self._engine.works_in(folder)
 
     def _uses_model(self, name: str) -> bool:
         return name in self.models_in_use()

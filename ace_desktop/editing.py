@@ -367,14 +367,16 @@ class Editing(QObject):
         self.results.reject(result_id, on)
         self._marked()
 
-    def delete(self, result_id: str) -> None:
-        """Take a result away; `restore` brings it back."""
-        self.results.delete(result_id)
+    def delete(self, *result_ids: str) -> None:
+        """Take results away; `restore` brings them back."""
+        for result_id in result_ids:
+            self.results.delete(result_id)
         self._marked()
 
-    def restore(self, result_id: str) -> None:
-        """Bring a deleted result back."""
-        self.results.restore(result_id)
+    def restore(self, *result_ids: str) -> None:
+        """Bring deleted results back."""
+        for result_id in result_ids:
+            self.results.restore(result_id)
         self._marked()
 
     def purge(self, result_ids: Sequence[str]) -> None:

@@ -73,6 +73,6 @@ def switch_over(session: Session, name: str) -> None:
 
 
 def begin_with_models(desktop: Desktop) -> None:
-    """Look for models, and go on with what was being installed when the program ended."""
+    """Look for models, and go on with what was being moved or installed when the program ended."""
     desktop.models.look()
-    desktop.installer.go_on_at_start()
+    desktop.mover.settle(desktop.models.folder, desktop.installer.go_on_at_start)

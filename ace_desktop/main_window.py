@@ -149,6 +149,8 @@ class MainWindow(QMainWindow):
         self.resize(1280, 832)
 
     def _build_menus(self) -> None:
+        for menu in self.menus.values():
+            menu.deleteLater()  # the bar only lets it go
         self.menus = menus.fill_menu_bar(self.menuBar(), self.actions_by_id, self.kinds)
         self.menus["File/Open recent"].aboutToShow.connect(self._list_recent)
         self.menus["Mask"].aboutToShow.connect(self._list_masks)
@@ -339,13 +341,6 @@ class MainWindow(QMainWindow):
         self.status.keep(tr("The mask is shown alone. Press Esc for the picture.") if alone else "")
         self._refresh.start()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Leave the mask that is shown alone with Esc, wherever the keyboard is."""
-        if event.key() == Qt.Key.Key_Escape and self.view.alone is not None:
-            self.view.alone = None
-        else:
-            super().keyPressEvent(event)
-
     def hold(self, label: str) -> None:
         """Wait for a piece of work: nothing can be edited until `release`."""
         self.status.say(tr("{step}…", step=label))
@@ -423,15 +418,20 @@ class MainWindow(QMainWindow):
         """Follow the language."""
         if event.type() == QEvent.Type.LanguageChange:
             menus.name_actions(self.actions_by_id, self.kinds)
+            menus.name_toolbar(self._toolbar, self.actions_by_id)
             self._build_menus()
+            if self.panels is not None:
+                self.panels.on_canvas.refresh()
             self._title()
             self._alone_changed()
             self.refresh()
         super().changeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Choose tools by their letters whatever the keyboard writes."""
-        if not hangul_keys.trigger(event, self.actions_by_id.values()):
+        """Leave a mask that is shown alone with Esc; choose tools by their letters whatever the keyboard writes."""
+        if event.key() == Qt.Key.Key_Escape and self.view.alone is not None:
+            self.view.alone = None
+        elif not hangul_keys.trigger(event, self.actions_by_id.values()):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802

@@ -155,6 +155,13 @@ def fill_menu_bar(bar: QMenuBar, actions: Mapping[str, QAction], kinds: Iterable
     return menus
 
 
+def name_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
+    """Name its buttons for those who hear the window, in the language of now."""
+    for name in TOOLBAR:
+        if name in actions:
+            bar.widgetForAction(actions[name]).setAccessibleName(actions[name].text().rstrip("…"))
+
+
 def fill_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
     """Put the actions of the toolbar into it."""
     for name in TOOLBAR:
@@ -162,7 +169,6 @@ def fill_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
             bar.addAction(actions[name])
             button = bar.widgetForAction(actions[name])
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(actions[name].text().rstrip("…"))
             if not is_mac():
                 button.setFixedSize(TOOLBAR_BUTTON)
             continue
@@ -172,6 +178,7 @@ def fill_toolbar(bar: QToolBar, actions: Mapping[str, QAction]) -> None:
         else:
             gap.setFixedWidth(8)
         bar.addWidget(gap)
+    name_toolbar(bar, actions)
 
 
 def popup(names: Iterable[str], actions: Mapping[str, QAction], parent: QWidget) -> QMenu:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from .background import Background
 from .model_sentences import library_said
@@ -17,8 +16,15 @@ if TYPE_CHECKING:
     from mlx_model.library.moving import Move
 
 
+_ASK_MS = 200
+
+
 class ModelMover(QObject):
-    """Moves models one folder at a time. All calls return at once and belong to the GUI thread."""
+    """Moves models one folder at a time. All calls return at once and belong to the GUI thread.
+
+    `used` tells whether a model in a folder is being worked with: the copies that were left there are deleted when it
+    no longer is.
+    """
 
     changed = Signal()
     """It has begun, is further or has ended."""
@@ -27,17 +33,42 @@ class ModelMover(QObject):
     failed = Signal(str)
     """A sentence why it is not; everything is at its old place."""
     _copied = Signal(object)
+    _arrived = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, used: Callable[[Path], bool] = lambda _: False, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.move: Move | None = None
         """What is being moved."""
         self.copied = 0
         """Bytes of it that are there already."""
         self._background = Background(1, self)
-        self._stopped = threading.Event()
-        self._arrived: Move | None = None
+        self._used = used
+        self._stopped, self._free = threading.Event(), threading.Event()
+        self._there: Move | None = None
+        self._left = Path()
         self._copied.connect(self._show)
+        self._arrived.connect(self._tell)
+        self._asking = QTimer(self, interval=_ASK_MS)
+        self._asking.timeout.connect(self._ask)
+
+    def settle(self, here: Path, done: Callable[[], None]) -> None:
+        """Make an end of what a killed program left in a folder of models, then call `done`."""
+
+        def work() -> Move | None:
+            from mlx_model.library.moving import settle_move
+
+            return settle_move(here)
+
+        def settled(move: Move | None) -> None:
+            if move is not None:
+                self.moved.emit(move)
+            done()
+
+        def failed(error: Exception) -> None:
+            done()
+            raise error  # not foreseen: it is told as such
+
+        self._background.run(work, settled, failed, self)
 
     def plan(self, here: Path, there: Path, planned: Callable[[Move], None], asks: QObject) -> None:
         """Look what there is to be moved; `planned` gets it, unless `asks` is gone by then."""
@@ -55,14 +86,20 @@ class ModelMover(QObject):
             return
         self.move, self.copied = move, 0
         self._stopped.clear()
+        self._free.clear()
+
+        def arrived() -> None:
+            self._there = move
+            self._arrived.emit()
+            if move.copied:
+                self._free.wait()
 
         def work() -> None:
             from mlx_model.library.moving import move_models
 
-            move_models(move, self._tick)
-            self._arrived = move
+            move_models(move, self._tick, arrived)
 
-        self._background.run(work, partial(self._done, move), self._failed, self)
+        self._background.run(work, lambda _: None, self._failed, self)
         self.changed.emit()
 
     def stop(self) -> None:
@@ -70,11 +107,13 @@ class ModelMover(QObject):
         self._stopped.set()
 
     def close(self) -> None:
-        """Stop, and wait until what was copied is gone again."""
+        """Stop, and wait until what was copied is gone again, or what it was copied of; nothing is used any more."""
         self.stop()
+        self._asking.stop()
+        self._free.set()
         self._background.close()
-        if self._arrived is not None:  # too late to be stopped, and its answer is no longer given
-            self._done(self._arrived, None)
+        self._tell()  # too late to be stopped, and not told yet
+        self._asking.stop()
 
     def _tick(self, copied: int) -> None:
         """Go on, or not; in the thread."""
@@ -86,12 +125,20 @@ class ModelMover(QObject):
         self.copied = copied
         self.changed.emit()
 
-    def _done(self, move: Move, _nothing: None) -> None:
-        if self._arrived is None:
-            return
-        self.move = self._arrived = None
-        self.moved.emit(move)
-        self.changed.emit()
+    def _tell(self) -> None:
+        """Tell that everything is at its new place."""
+        move, self._there = self._there, None
+        if move is not None:
+            self.move, self._left = None, move.here
+            self.moved.emit(move)
+            self.changed.emit()
+            self._asking.start()
+            self._ask()
+
+    def _ask(self) -> None:
+        if not self._used(self._left):
+            self._asking.stop()
+            self._free.set()
 
     def _failed(self, error: Exception) -> None:
         from mlx_model.request import RequestError

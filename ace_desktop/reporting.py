@@ -18,10 +18,13 @@ from mlx_model.request import RequestError
 
 from .document.errors import DocumentError
 from .sentences import said
+from .translation import marked as _
 from .translation import tr
 
 log = logging.getLogger("ace_desktop")
 
+NO_MEMORY = _("There is not enough memory for this. Close other documents and try again.")
+UNFORESEEN = _("Something went wrong, and nothing was changed. Try again, or copy the details to report it.")
 _BYTES = 1 << 20
 _LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
@@ -37,10 +40,17 @@ def explain(error: BaseException) -> tuple[str, str]:
     details = f"{about()}\n\n{''.join(traceback.format_exception(error))}"
     if isinstance(error, DocumentError | RequestError):
         return said(str(error)), details
+    return tr(in_english(error)), details
+
+
+def in_english(error: BaseException) -> str:
+    """Give the sentence as it is kept where the language may still change; what was not foreseen is logged."""
+    if isinstance(error, DocumentError | RequestError):
+        return str(error)
     if isinstance(error, MemoryError):
-        return tr("There is not enough memory for this. Close other documents and try again."), details
+        return NO_MEMORY
     log.error("unexpected", exc_info=error)
-    return tr("Something went wrong, and nothing was changed. Try again, or copy the details to report it."), details
+    return UNFORESEEN
 
 
 def about() -> str:

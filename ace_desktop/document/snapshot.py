@@ -143,12 +143,28 @@ def problems(state: State, config: ModelConfig | None, folder: Path | None = Non
         try:
             measures = measures_of(state)
             alone = _region(state, replace(measures, references=()), config)
-            if _region(state, measures, config).scale < _LITTLE * alone.scale:
+            region = _region(state, measures, config)
+            if region.scale < _LITTLE * alone.scale:
                 add("references", "The references leave little room for the picture; switch some off.", blocks=False)
+            cut = asked.mask is not None and mask_box(state) not in Rect(*region.box)
+            if cut and settings.region is not None:
+                add(
+                    "region",
+                    "The part of the mask outside the frame stays as it is; enlarge the frame.",
+                    blocks=False,
+                )
+            elif cut:
+                add("size", "The mask is too long to be seen whole; only what is in the frame changes.", blocks=False)
+            elif region.cut and asked.picture is not None and settings.region is None:
+                add(
+                    "size",
+                    "The picture is too long to be seen whole; only what is in the frame changes.",
+                    blocks=False,
+                )
         except RequestError as error:
             refusal = refusal_of(str(error))
             add(refusal.field if refusal else "region", refusal.sentence if refusal else str(error))
-    if asked.mask is not None and settings.region is not None and "region" not in found:
+    if asked.mask is not None and settings.region is not None:
         within = Rect(*settings.region) & state.frame
         if within and not selected_box(state.edit_mask, within):
             add("region", OUTSIDE_FRAME)

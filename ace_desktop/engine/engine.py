@@ -76,7 +76,8 @@ class Engine(QObject):
         self._memory_limit = memory_limit
         self._precision: Precision | None = precision
         self._queue: queue.Queue = ()
-        self._working = ""
+        self._order: tuple[str, ...] = ()
+        self._working, self._folder = "", Path()
         self._began = 0.0
         self._times = Times()
         self._loaded: tuple[int | None, str, Precision | None] = (None, "", None)
@@ -118,6 +119,10 @@ class Engine(QObject):
     def working(self) -> bool:
         """Whether the model's process has a job in hand: a cancelled one for a moment more."""
         return bool(self._working)
+
+    def works_in(self, folder: Path) -> bool:
+        """Whether the job that the model's process has in hand needs a model in this folder."""
+        return self.working and self._folder.is_relative_to(folder)
 
     @property
     def process_id(self) -> int | None:
@@ -327,11 +332,15 @@ class Engine(QObject):
     def _change(self, now: queue.Queue) -> None:
         """Take a new queue, and begin what is next in it."""
         self._queue, gone = queue.trimmed(now)
+        order = tuple(status.id for status in self._queue)
+        if order != self._order:
+            self._order = order
+            self._on_disk(lambda kept: kept.keep_order(order))
         for job_id in gone:
             self._on_disk(partial(_forget, job_id))
         status = queue.next_waiting(self._queue)
         if status is not None and not self._working:
-            self._working = status.id
+            self._working, self._folder = status.id, status.job.folder
             self._queue = queue.moved_on(self._queue, status.id, Phase.running, progress=None, sentence="")
             checkpoint = partial(self._saved, status.id) if status.resume_step else None
             limit, precision, times = self._memory_limit, self._precision, self._times

@@ -1,6 +1,7 @@
 """Jobs on the disk, for the day the program does not end as it should, or ends with work undone.
 
     <folder>/<queue>/lock                   held by the program that works on this queue
+    <folder>/<queue>/order.json             the ids of its jobs in their order
     <folder>/<queue>/<job>/job.json         what is to be done, where it stands
     <folder>/<queue>/<job>/<digest>.npz     a picture: pixels.npy, and profile.npy where it has one
     <folder>/<queue>/<job>/step.npz         where its first undone request can go on
@@ -17,7 +18,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,7 @@ _FORMAT: Final = 1
 _JOB: Final = "job.json"
 _STEP: Final = "step.npz"
 _LOCK: Final = "lock"
+_ORDER: Final = "order.json"
 _BACK_AS: Final = MappingProxyType(
     {
         Phase.waiting: Phase.interrupted,
@@ -93,7 +95,7 @@ class KeptJobs:
 
         Damaged ones are removed; those of a later version stay for it.
         """
-        found: list[tuple[float, JobStatus]] = []
+        found: list[list[tuple[float, JobStatus]]] = []
         for queue in sorted(self._folder.iterdir()):
             if queue == self.place or not queue.is_dir():
                 continue
@@ -101,12 +103,25 @@ class KeptJobs:
             with contextlib.suppress(OSError, Timeout, NotImplementedError):
                 lock.acquire(timeout=0)
                 try:
-                    found += self._take_queue(queue)
+                    order = _read_order(queue)
+                    taken = sorted(self._take_queue(queue), key=lambda item: (_rank(item[1].id, order), item[0]))
+                    found += [taken] if taken else []
                     if not any(queue.glob(f"*/{_JOB}")):  # one that could not be moved waits for the next start
                         shutil.rmtree(queue, ignore_errors=True)
                 finally:
                     lock.release()
-        return [status for _, status in sorted(found, key=lambda item: item[0])]
+        found.sort(key=lambda taken: min(written for written, _ in taken))
+        return [status for taken in found for _, status in taken]
+
+    def keep_order(self, job_ids: Sequence[str]) -> None:
+        """Note in which order the jobs are.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written to.
+        """
+        part = self.place / f"{_ORDER}.part"
+        part.write_text(json.dumps(list(job_ids)), encoding="utf-8")
+        part.replace(self.place / _ORDER)
 
     def _take_queue(self, queue: Path) -> Iterator[tuple[float, JobStatus]]:
         for left in sorted(queue.iterdir()):
@@ -176,6 +191,19 @@ class KeptJobs:
         with contextlib.suppress(OSError):
             if not any(entry.is_dir() for entry in self.place.iterdir()):
                 shutil.rmtree(self.place, ignore_errors=True)
+
+
+def _read_order(queue: Path) -> list[Any]:
+    """Read the ids of a queue's jobs in their order; empty where that is not known."""
+    try:
+        order: Any = json.loads((queue / _ORDER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    return order if isinstance(order, list) else []  # pyright: ignore[reportUnknownVariableType] JSON
+
+
+def _rank(job_id: str, order: Sequence[Any]) -> int:
+    return order.index(job_id) if job_id in order else len(order)
 
 
 class _LaterVersion(Exception):

@@ -10,6 +10,7 @@ import re
 from functools import cache
 from typing import Final
 
+from ..reporting import NO_MEMORY, UNFORESEEN
 from ..sentences import said
 from ..translation import filled, tr
 from ..translation import marked as _
@@ -113,7 +114,7 @@ def in_english(text: str) -> str | None:
 
 @cache
 def _ours() -> tuple[tuple[re.Pattern[str], str], ...]:
-    texts = sorted({*(ours for _, ours in FORMS), *FAULTS}, key=len, reverse=True)
+    texts = sorted({*(ours for _, ours in FORMS), *FAULTS, NO_MEMORY, UNFORESEEN}, key=len, reverse=True)
     return tuple(
         (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<v\1>.+?)", re.escape(text)), re.DOTALL), text) for text in texts
     )

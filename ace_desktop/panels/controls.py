@@ -178,6 +178,7 @@ class ElidedLabel(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._whole = ""
+        self._parts: tuple[str, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     @property
@@ -185,11 +186,12 @@ class ElidedLabel(QLabel):
         """The words without being shortened."""
         return self._whole
 
-    def show_words(self, words: str) -> None:
-        """Show other words."""
-        self._whole = words
-        self.setToolTip(words)
-        self.setAccessibleName(words)
+    def show_words(self, *parts: str) -> None:
+        """Show other words; of several parts those at the end are left out first, whole."""
+        self._parts = parts
+        self._whole = " · ".join(parts)
+        self.setToolTip(self._whole)
+        self.setAccessibleName(self._whole)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -198,7 +200,11 @@ class ElidedLabel(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
+        metrics, room = self.fontMetrics(), self.width()
+        parts = self._parts
+        while len(parts) > 1 and metrics.horizontalAdvance(" · ".join(parts)) > room:
+            parts = parts[:-1]
+        self.setText(metrics.elidedText(" · ".join(parts), Qt.TextElideMode.ElideRight, room))
 
 
 def hairline(parent: QWidget | None = None, *, upright: bool = False) -> QFrame:

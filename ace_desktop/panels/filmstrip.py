@@ -287,23 +287,18 @@ class Filmstrip(QWidget):
     def delete(self, results: list[Result]) -> None:
         """Take results away; `deleted` offers to bring them back."""
         row = self.model.index_of(results[0].id).row()
-        for result in results:
-            self._editing.delete(result.id)
-        self.refresh()
+        ids = [result.id for result in results]
+        self._editing.delete(*ids)
         if len(results) == 1 and row >= 0:
             after = self.model.index(min(row, self.model.rowCount() - 1), 0)
             if self.model.result(after) is not None:
                 self.view.setCurrentIndex(after)
 
-        def back() -> None:
-            for result in results:
-                self._editing.restore(result.id)
-
         one = tr("The result was deleted.")
         self.deleted.emit(
             one if len(results) == 1 else tr("{number} results were deleted.", number=len(results)),
-            back,
-            lambda: self._editing.purge([result.id for result in results]),
+            partial(self._editing.restore, *ids),
+            partial(self._editing.purge, ids),
         )
 
     # Menus
@@ -385,10 +380,9 @@ class Filmstrip(QWidget):
         more = tr("About {size} become free. They can't be brought back.", size=size)
 
         def delete() -> None:
-            for result in results:
-                self._editing.delete(result.id)
-            self._editing.purge([result.id for result in results])
-            self.refresh()
+            ids = [result.id for result in results]
+            self._editing.delete(*ids)
+            self._editing.purge(ids)
 
         confirm_deletion(self.window(), "free", asked, more, delete)
 

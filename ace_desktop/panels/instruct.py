@@ -243,10 +243,7 @@ class InstructPanel(QWidget):
         return [(tr(text), action) for text, action in LINKS.get(name, ()) if action in self._actions]
 
     def _show_jobs(self) -> None:
-        if self._on_the_way():
-            self.run_row.show_jobs(self._on_the_way())
-        else:
-            self._show_run()
+        self._show_run()
         self._show_problems()
 
     def _on_the_way(self) -> list[JobStatus]:
@@ -254,11 +251,12 @@ class InstructPanel(QWidget):
         return sorted(jobs, key=lambda job: job.phase != "running")
 
     def _show_run(self) -> None:
-        if self._on_the_way():
-            return
-        editing = self.editing
+        editing, jobs = self.editing, self._on_the_way()
         reason = next((said(problem.sentence) for problem in editing.problems if problem.blocks), "")
-        self.run_row.show_ready(editing.expected_seconds, can_run=editing.can_run, reason=reason)
+        if jobs:
+            self.run_row.show_jobs(jobs, can_run=not reason, reason=reason)
+        else:
+            self.run_row.show_ready(editing.expected_seconds, can_run=not reason, reason=reason)
 
     def _failure(self) -> Said:
         """Say why the last job failed, until another begins."""

@@ -31,9 +31,15 @@ class Popover(QFrame):
         shadow.setColor(QColor(0, 0, 0, 110))
         self.setGraphicsEffect(shadow)
 
+    def _fit(self) -> None:
+        """Have the size that it needs; what wraps has been asked for another width than it gets."""
+        self.adjustSize()
+        if self.column.hasHeightForWidth():
+            self.resize(self.width(), self.column.totalHeightForWidth(self.width()))
+
     def open_at(self, point: QPoint) -> None:
         """Show it right of and below a point of the window, as far as there is room."""
-        self.adjustSize()
+        self._fit()
         self._open(QRect(point + QPoint(8, 8), self.size()))
 
     def open_above(self, anchor: QWidget, part: QRect | None = None) -> None:
@@ -43,7 +49,7 @@ class Popover(QFrame):
 
     def fit_above(self, anchor: QWidget, part: QRect | None = None) -> None:
         """Have the size of what it holds now, and the place that goes with it."""
-        self.adjustSize()
+        self._fit()
         corner = anchor.mapTo(self._over, (part or anchor.rect()).topLeft())
         place = QRect(QPoint(0, 0), self.size())
         place.moveBottomLeft(corner - QPoint(0, _EDGE))

@@ -1,4 +1,4 @@
-"""Run, with how long it will take; while this document's job is on its way: how far it is, and cancel."""
+"""Run, with how long it will take; while this document's job is on its way: how far it is, cancel, and run more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..icons import icon
 from ..menus import tool_tip
 from ..theme import ROW
 from ..translation import tr
-from .controls import ElidedLabel
+from .controls import ElidedLabel, PlainButton
 
 if TYPE_CHECKING:
     from ..engine.jobs import JobStatus
@@ -100,7 +100,7 @@ class Stepper(QWidget):
 
 
 class RunRow(QWidget):
-    """One of two faces: ready to run, or at work."""
+    """One of two faces: ready to run, or at work; then another edit can be put behind."""
 
     variations_changed = Signal(int)
     cancelled = Signal()
@@ -122,9 +122,11 @@ class RunRow(QWidget):
         self.bar.setFixedHeight(4)
         self.words = ElidedLabel(self)
         self.words.setObjectName("caption")
-        self.cancel = QPushButton(self)
-        self.cancel.setFixedHeight(ROW - 2)
+        self.cancel = PlainButton(icon("close"), "", self)
         self.cancel.clicked.connect(self.cancelled)
+        self.behind = QPushButton(self)
+        self.behind.setFixedHeight(ROW - 2)
+        self.behind.clicked.connect(run.trigger)
         self._faces = QStackedLayout(self)
         self._faces.setContentsMargins(0, 0, 0, 0)
         self._faces.addWidget(self._ready())
@@ -145,11 +147,12 @@ class RunRow(QWidget):
         face = QWidget(self)
         grid = QGridLayout(face)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.addWidget(self.words, 0, 0, Qt.AlignmentFlag.AlignBottom)
         grid.addWidget(self.bar, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.cancel, 0, 1, 2, 1)
+        grid.addWidget(self.behind, 0, 2, 2, 1)
         grid.setColumnStretch(0, 1)
         return face
 
@@ -161,16 +164,18 @@ class RunRow(QWidget):
     def show_ready(self, expected: float | None, *, can_run: bool, reason: str) -> None:
         """Offer to run; `expected` seconds, `reason` why it cannot be."""
         self._expected = expected
-        self._faces.setCurrentIndex(0)
+        self._turn(0, self.button)
         self.button.setEnabled(can_run)
         time = job_words.about(expected) if can_run and expected is not None else ""
         self.button.setText(tr("Run · {time}", time=time) if time else tr("Run"))
         self.button.setToolTip(reason or tool_tip(self._run))
 
-    def show_jobs(self, jobs: Sequence[JobStatus]) -> None:
+    def show_jobs(self, jobs: Sequence[JobStatus], *, can_run: bool, reason: str) -> None:
         """Show how far the first of these jobs is: those of this document that run or wait."""
+        self.behind.setEnabled(can_run)
+        self.behind.setToolTip(reason or tr("Put this edit behind those that run"))
         job = jobs[0]
-        self._faces.setCurrentIndex(1)
+        self._turn(1, self.behind)
         running = job.phase == "running"
         self.bar.setValue(round(_STEPS * job_words.share(job.progress, job.index, job.total)) if running else 0)
         parts = [job_words.stage_in_short(job.progress)] if running else [tr("Waiting for another edit")]
@@ -180,13 +185,23 @@ class RunRow(QWidget):
             parts.insert(0, job_words.left(job.seconds_left))
         if len(jobs) > 1:
             parts.append(tr("{number} more waiting", number=len(jobs) - 1))
-        self.words.show_words(" · ".join(parts))
+        self.words.show_words(*parts)
         self.bar.setAccessibleName(self.words.whole)
+
+    def _turn(self, face: int, keyboard: QWidget) -> None:
+        """Show a face; the keyboard stays in the row, but never where it would cancel what it has just begun."""
+        if face != self._faces.currentIndex():
+            held = self.isAncestorOf(self.window().focusWidget())
+            self._faces.setCurrentIndex(face)
+            if held:
+                keyboard.setFocus()
 
     def retranslate(self) -> None:
         """Say everything in the present language."""
         self.stepper.retranslate()
-        self.cancel.setText(tr("Cancel"))
+        self.cancel.setToolTip(tr("Cancel the edits of this picture"))
+        self.cancel.setAccessibleName(tr("Cancel the edits of this picture"))
+        self.behind.setText(tr("Run"))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the language."""

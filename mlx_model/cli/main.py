@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _open_standard_streams() -> None:
-    """Put nothing where a stream was closed (``>&-``): Python has None there, and the next file would get its number."""
+    """Put nothing where a stream was closed (``>&-``): Python has None there, and the next file gets its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115

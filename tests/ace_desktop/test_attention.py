@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QProcess, Signal
 from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -139,16 +138,20 @@ def test_without_the_systems_script_or_the_users_wish_there_is_no_banner(
     qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert banner("title", "sentence", lambda _name: None) == []
-    told = tmp_path / "told"
     (tmp_path / "osascript").write_text(OSASCRIPT)
     (tmp_path / "osascript").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("TOLD", str(told))
+    begun: list[str] = []
+
+    def begin(_program: str, words: list[str]) -> None:
+        begun.append(words[-1])
+
+    monkeypatch.setattr(QProcess, "startDetached", begin)
     attention = Attention(qapp, platform="darwin")
-    attention.wanted = False
-    attention.ended("Your edit is ready", "a red star")
-    time.sleep(0.5)
-    assert not told.exists()
+    for wanted, words in ((False, "a red star"), (True, "a blue ring"), (False, "a green heart")):
+        attention.wanted = wanted
+        attention.ended("Your edit is ready", words)
+    assert begun == ["a blue ring"]
     attention.close()
     attention.deleteLater()
 

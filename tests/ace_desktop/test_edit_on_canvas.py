@@ -11,6 +11,15 @@ from ace_desktop.desktop import Desktop
 from tests.ace_desktop.panels.result_strip import PATIENCE_MS, Strip
 
 
+def test_the_scale_on_the_frame_follows_the_language(desktop: Desktop, qtbot: QtBot) -> None:
+    made = Strip(desktop, qtbot)
+    frame = made.window.view.frame
+    assert frame.seen is not None
+    assert frame.seen.caption.startswith("Seen")
+    desktop.kept.change(language="ko")
+    qtbot.waitUntil(lambda: frame.seen is not None and frame.seen.caption.endswith("봄"))
+
+
 def test_an_accepted_result_is_seen_without_the_masks_tint_until_the_mask_changes(
     desktop: Desktop, qtbot: QtBot
 ) -> None:

@@ -285,6 +285,34 @@ def test_cancel_is_answered_within_a_second_and_leaves_everything_as_it_was(benc
     bench.idle()
 
 
+def test_another_edit_is_put_behind_the_one_that_runs(bench: Bench) -> None:
+    """The keyboard is where Run is, not where it would cancel what it has just begun."""
+    bench.mask()
+    bench.editing.change(instruction="a red star", variations=3, steps=40)
+    with bench.qtbot.waitActive(bench.window):
+        bench.window.activateWindow()
+    row = bench.panel.run_row
+    bench.wait(bench.window.actions_by_id["instruct.run"].isEnabled)
+    row.button.setFocus()
+    bench.qtbot.keyClick(row.button, Qt.Key.Key_Space)
+    bench.running()
+    assert bench.window.focusWidget() is row.behind
+    bench.editing.change(instruction="a green heart")
+    bench.qtbot.mouseClick(row.behind, Qt.MouseButton.LeftButton)
+    bench.wait(lambda: len(bench.editing.jobs) == 2)
+    assert [job.job.title for job in bench.editing.jobs] == ["a red star", "a green heart"]
+    assert "1 more waiting" in row.words.whole
+    bench.editing.change(instruction="", task="repaint", variations=1)
+    bench.wait(lambda: not row.behind.isEnabled())
+    assert "few words" in row.behind.toolTip()
+    row.cancel.setFocus()
+    bench.qtbot.keyClick(row.cancel, Qt.Key.Key_Space)
+    bench.wait(lambda: not row.working)
+    assert bench.window.focusWidget() is not row.cancel
+    assert [job.phase for job in bench.editing.jobs] == ["cancelled", "cancelled"]
+    bench.idle()
+
+
 def test_a_failed_job_says_why_and_can_be_run_again(bench: Bench, tmp_path: Path) -> None:
     picture = replace(EditRequest("a red star"), task="generate", size=(128, 128))
     bench.editing.engine.submit(Job((picture,), {}, tmp_path / "gone", document=bench.editing.document))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QApplication, QScrollArea, QSlider, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QScrollArea, QSlider, QToolBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from ace_desktop import menus
@@ -155,6 +156,21 @@ def test_a_shortcut_is_given_and_taken_back_in_the_preferences(
     assert desktop.kept.value.shortcuts == {}
     assert editor.note.text() == ""
     preferences.close()
+
+
+def test_menus_and_buttons_follow_the_language_and_none_is_left_over(
+    desktop: Desktop, window: MainWindow, qtbot: QtBot
+) -> None:
+    def menus() -> int:
+        return len(window.menuBar().findChildren(QMenu))
+
+    before = menus()
+    desktop.kept.change(language="ko")
+    qtbot.waitUntil(lambda: window.menuBar().actions()[0].text() == "파일")
+    names = [button.accessibleName() for button in window.findChildren(QToolBar)[0].findChildren(QToolButton)]
+    assert "내보내기" in names
+    assert not any(re.search("[A-Za-z]", name) for name in names)
+    qtbot.waitUntil(lambda: menus() == before)
 
 
 def test_preferences_follow_the_language_they_set(desktop: Desktop, window: MainWindow, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.engine.times import Times, write_times
+from ace_desktop.installing import begin_with_models
 from ace_desktop.model_moving import ModelMover
 from ace_desktop.model_preferences import ModelPreferences
 from ace_desktop.preferences import Preferences
@@ -175,6 +177,63 @@ def test_a_move_that_ends_as_the_program_does_is_told(qapp: QApplication, tmp_pa
     qapp.processEvents()
     assert told == [move], "once"
     assert (tmp_path / "there" / "tiny" / "config.json").is_file()
+
+
+def test_what_an_edit_still_reads_is_deleted_after_it(tmp_path: Path, qtbot: QtBot) -> None:
+    """An edit may begin while tens of gigabytes are copied, and reads the model's parts when it needs them."""
+    here, there, using, asked = tmp_path / "here", tmp_path / "there", [True], list[Path]()
+    write_tiny_model(here / "tiny")
+
+    def used(folder: Path) -> bool:
+        asked.append(folder)
+        return using[0]
+
+    mover, told = ModelMover(used), list[Move]()
+    mover.moved.connect(told.append)
+    plan = plan_move(here, there)
+    mover.begin(replace(plan, copied=plan.size))
+    qtbot.waitUntil(lambda: len(asked) > 2)
+    assert len(told) == 1, "the next edit takes the copy"
+    assert mover.move is None
+    assert (here / "tiny" / "config.json").is_file()
+    using[0] = False
+    qtbot.waitUntil(lambda: not (here / "tiny").exists())
+    assert (there / "tiny" / "config.json").is_file()
+    assert set(asked) == {here}
+    using[0] = True
+    plan = plan_move(there, here)
+    mover.begin(replace(plan, copied=plan.size))
+    qtbot.waitUntil(lambda: len(told) == 2)
+    mover.close()  # the program ends, and the edit with it
+    assert not (there / "tiny").exists()
+
+
+def test_the_engine_knows_in_which_folder_it_works(desktop: Desktop, tmp_path: Path, qtbot: QtBot) -> None:
+    engine = desktop.engine
+    assert not engine.works_in(POCKET.parent)
+    job_id = engine.submit(job(steps=200))
+    assert engine.works_in(POCKET.parent)
+    assert not engine.works_in(tmp_path)
+    engine.models_moved(POCKET.parent, tmp_path)
+    assert engine.works_in(POCKET.parent), "what it has begun with"
+    engine.cancel(job_id)
+    qtbot.waitUntil(lambda: not engine.works_in(POCKET.parent))
+
+
+def test_what_a_killed_program_was_moving_is_settled_at_the_start(
+    desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.delenv("ACE_MODELS", raising=False)
+    here, there = tmp_path / "here", tmp_path / "there"
+    desktop.kept.change(models_folder=str(here))
+    write_tiny_model(here / "half")
+    write_tiny_model(there / "tiny")
+    note = {"there": str(there), "names": ["tiny"], "copied": True, "whole": True}
+    (here / ".moving.json").write_text(json.dumps(note))
+    begin_with_models(desktop)
+    qtbot.waitUntil(lambda: desktop.models.find("tiny") is not None)
+    assert desktop.kept.value.models_folder == str(there)
+    qtbot.waitUntil(lambda: not desktop.background.running)
 
 
 def test_a_move_that_fails_is_said(desktop: Desktop, page: ModelPreferences, tmp_path: Path, qtbot: QtBot) -> None:

@@ -284,6 +284,27 @@ def test_a_mask_between_the_corners_of_the_frame_but_not_in_it_is_said(config: M
     assert fields(state, config) == {"region": True}
 
 
+def test_what_would_stay_as_it_is_since_the_model_does_not_see_it_is_said_before(config: ModelConfig) -> None:
+    mask = mask_box(scene())
+    half = asking(scene(), region=(mask.x - 8, mask.y - 8, mask.width // 2 + 16, mask.height + 16))
+    assert "enlarge the frame" in found(half, config, "region")
+    assert fields(asking(scene(), region=(0, 0, 128, 128)), config) == {}
+    long = State(width=1000, height=64, layers=(raster((9, 9, 9, 255), Rect(0, 0, 1000, 64)),))
+    assert "picture is too long" in found(asking(long, instruction="red"), config, "size")
+    assert fields(asking(long, instruction="red", region=(0, 0, 200, 64)), config) == {}
+    whole = replace(long, edit_mask=square(Rect(0, 0, 1000, 64)))
+    assert "mask is too long" in found(asking(whole, instruction="red"), config, "size")
+    spots = square(Rect(0, 0, 30, 60)).written(np.full((50, 30, 1), 255, np.uint8), 960, 5)
+    assert "mask is too long" in found(asking(replace(long, edit_mask=spots), instruction="red"), config, "size")
+    assert fields(asking(replace(long, edit_mask=square(Rect(400, 0, 60, 60))), instruction="red"), config) == {}
+
+
+def found(state: State, config: ModelConfig, field: str) -> str:
+    [problem] = problems(state, config)
+    assert (problem.field, problem.blocks) == (field, False)
+    return problem.sentence
+
+
 def test_too_many_references_and_sizes_out_of_range_are_said(config: ModelConfig) -> None:
     crowded = scene()
     for number in range(20):

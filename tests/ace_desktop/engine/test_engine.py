@@ -263,3 +263,14 @@ def test_what_was_undone_is_back_after_a_restart_and_goes_on_from_the_saved_step
     assert set(steps[: steps.index(6)]) <= {0, 4, 5}
     for before, after in zip(unbroken.results, heard.results, strict=True):
         assert np.array_equal(before.picture.pixels, after.picture.pixels)
+
+
+def test_the_order_that_a_person_gave_the_jobs_is_back_after_a_restart(new_engine: NewEngine, qtbot: QtBot) -> None:
+    first = new_engine()
+    ids = [first.submit(job(words, steps=500)) for words in ("one", "two", "three")]
+    first.move(ids[2], 1)
+    order = [status.id for status in first.jobs]
+    first.close()
+    second = new_engine()
+    qtbot.waitUntil(lambda: len(second.jobs) == 3, timeout=PATIENCE_MS)
+    assert [status.id for status in second.jobs] == order == [ids[0], ids[2], ids[1]]

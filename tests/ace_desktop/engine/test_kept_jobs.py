@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,35 @@ def test_a_living_programs_jobs_are_left_alone_and_a_killed_ones_are_taken(tmp_p
     assert found.job.title == "killed"
     assert other.take_over() == []
     assert (living.place / "lock").exists()
+
+
+def test_jobs_come_back_in_the_order_of_the_list_whenever_they_were_written(tmp_path: Path) -> None:
+    first = KeptJobs(tmp_path)
+    jobs = [status() for _ in range(4)]
+    for each in jobs:
+        first.write(each)
+    order = [jobs[2].id, jobs[0].id, "gone", jobs[1].id]
+    first.keep_order(order)
+    first.write(replace(jobs[2], made=frozenset({0})))  # it runs, and is written again and again
+    first.close()
+    second = KeptJobs(tmp_path)
+    later = status()
+    second.write(later)
+    assert [each.id for each in second.take_over()] == [order[0], order[1], order[3], jobs[3].id]
+    second.keep_order([later.id, *order])
+    second.close()
+    assert next(iter(KeptJobs(tmp_path).take_over())).id == later.id
+
+
+@pytest.mark.parametrize("text", ["", "{}", "3", '[["a"], null, 5]', "[" * 100_000])
+def test_a_damaged_order_loses_no_job(tmp_path: Path, text: str) -> None:
+    first = KeptJobs(tmp_path)
+    jobs = [status() for _ in range(2)]
+    for each in jobs:
+        first.write(each)
+    (first.place / "order.json").write_text(text)
+    first.close()
+    assert {each.id for each in KeptJobs(tmp_path).take_over()} == {each.id for each in jobs}
 
 
 def test_a_failed_job_still_says_why(tmp_path: Path) -> None:

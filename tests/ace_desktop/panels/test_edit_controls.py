@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from ace_desktop import job_words, presets
 from ace_desktop.edit_names import CONTROL_NAMES, TASK_NAMES, WORDS_HINTS
 from ace_desktop.panels.adapter_rows import AdapterRows
+from ace_desktop.panels.controls import ElidedLabel
 from ace_desktop.panels.ideas import Ideas, KeptWords
 from ace_desktop.panels.number_field import NumberField
 from ace_desktop.panels.run_row import MOST_VARIATIONS, Stepper
@@ -246,3 +247,16 @@ def test_progress_never_goes_back_within_a_job_and_ends_at_one() -> None:
     assert all(job_words.stage(progress) and job_words.stage_in_short(progress) for progress in stages)
     assert job_words.stage_in_short(Progress("denoise", 4, 10)) == "Step 4 of 10"
     assert job_words.stage_in_short(Progress("denoise", 0, 10)) == "Painting"
+
+
+def test_of_words_that_have_no_room_whole_parts_are_left_out(qtbot: QtBot) -> None:
+    label = ElidedLabel()
+    qtbot.addWidget(label)
+    label.show()
+    label.show_words("10 s left", "1 of 3", "Step 18 of 40")
+    for room, shown in ((1000, "10 s left · 1 of 3 · Step 18 of 40"), (150, "10 s left · 1 of 3"), (70, "10 s left")):
+        label.resize(room, 20)
+        assert label.text() == shown, room
+    label.resize(30, 20)
+    assert label.text().endswith("…")
+    assert label.toolTip() == label.whole == "10 s left · 1 of 3 · Step 18 of 40"

@@ -265,6 +265,21 @@ def test_who_wants_room_is_asked_once_and_has_it_at_once(made: Strip, qtbot: QtB
     assert "30 days" in made.strip.bar.space_button.toolTip()
 
 
+def test_many_that_are_freed_are_shown_once(made: Strip, qtbot: QtBot) -> None:
+    """Not once for each: every time the whole strip is read again."""
+    shown = list[None]()
+    made.editing.results_changed.connect(lambda: shown.append(None))
+    menu = made.strip.space_menu()
+    menu.actions()[2].trigger()
+    menu.deleteLater()
+    box = made.window.findChild(QMessageBox, "free")
+    assert isinstance(box, QMessageBox)
+    next(button for button in box.buttons() if button.text() == "Delete").click()
+    made.settle()
+    qtbot.waitUntil(lambda: made.window.findChild(QMessageBox, "free") is None)
+    assert (made.words(), len(shown)) == ([], 1)
+
+
 def test_the_room_follows_the_preference(made: Strip) -> None:
     made.desktop.kept.change(results_budget=5 * 10**9)
     assert made.strip.bar.space_button.text().endswith("of 5.0 GB")
@@ -287,6 +302,14 @@ def test_relatives_are_marked_and_named_in_the_recipe(made: Strip) -> None:
     link.click()
     assert made.strip.view.chosen == star.id
     assert not recipe.isVisible()
+
+
+def test_a_recipe_has_no_gap_where_words_might_have_wrapped(desktop: Desktop, qtbot: QtBot) -> None:
+    made = Strip(desktop, qtbot, ("a red star with words that would need several lines in half the width",))
+    made.strip.show_recipe(made.editing.results.all()[0].id)
+    recipe = made.window.findChild(RecipeView)
+    assert isinstance(recipe, RecipeView)
+    assert recipe.height() == recipe.column.totalHeightForWidth(recipe.width())
 
 
 def test_a_dragged_result_is_a_png_with_its_recipe(made: Strip, qtbot: QtBot) -> None:

@@ -1,6 +1,9 @@
 """Models in another folder: all of them whole there, or everything as it was."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from mlx_model.library import moving
 from mlx_model.library.errors import DiskFull, LibraryError
 from mlx_model.library.folders import installed_models
 from mlx_model.library.lock import LOCK
-from mlx_model.library.moving import Move, move_models, plan_move
+from mlx_model.library.moving import Move, move_models, plan_move, settle_move
 from tests.mlx_model.tiny_model import write_tiny_model
 
 
@@ -159,3 +162,89 @@ def test_a_disk_that_does_not_lock_is_said(here: Path, tmp_path: Path, monkeypat
     with pytest.raises(LibraryError, match="no locks"):
         move_models(planned(here, tmp_path / "there", copied=False), lambda _: None)
     assert content(here) == before
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from mlx_model.library import moving
+
+here, there, copied, where = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "copied", sys.argv[4]
+plan = moving.plan_move(here, there)
+plan = moving.Move(here, there, plan.names, plan.taken, plan.size, plan.size if copied else 0)
+name, _, count = where.partition(" ")
+left = int(count or 1)
+
+def after(event, *_):
+    global left
+    left -= event == name
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+rename, unlink = Path.rename, Path.unlink
+Path.rename = lambda *a: (rename(*a), after("rename"))[0]
+Path.unlink = lambda path, **k: (unlink(path, **k), after("unlink"))[0]
+moving._CHUNK = 4096
+moving.move_models(plan, lambda _: after("tick"), lambda: after("arrived"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "where", "arrives"),
+    [
+        ("copied", "tick", False),
+        ("copied", "tick 20", False),
+        ("copied", "rename", True),
+        ("copied", "arrived", True),
+        ("copied", "unlink", True),
+        ("copied", "unlink 5", True),
+        ("renamed", "rename", True),
+    ],
+)
+def test_of_a_move_that_was_killed_the_next_start_makes_an_end(
+    here: Path, tmp_path: Path, how: str, where: str, arrives: bool
+) -> None:
+    """Gigabytes that nobody knows of would stay, or models that nobody finds."""
+    before, there = content(here), tmp_path / "there"
+    (here / "adapters" / "of my own").symlink_to(tmp_path)
+    killed = subprocess.run([sys.executable, "-c", KILLED, here, there, how, where], check=False)
+    assert killed.returncode == -9
+    moved = settle_move(here)
+    own = {"notes/list.txt", "file.txt"}
+    if arrives:
+        assert moved is not None
+        assert (moved.here, moved.there, len(moved.names)) == (here, there, 4)
+        assert content(here) == {name: before[name] for name in own}
+        assert content(there) == {name: data for name, data in before.items() if name not in own}
+        assert (there / "one/autoencoder.safetensors").samefile(there / "two/autoencoder.safetensors")
+    else:
+        assert moved is None
+        assert (content(here), content(there)) == (before, {})
+    assert [path.name for path in there.iterdir() if path.name.startswith(".")] == [LOCK]
+    assert settle_move(here) is None
+
+
+def test_a_move_is_not_settled_while_it_goes_on_or_the_other_disk_is_away(here: Path, tmp_path: Path) -> None:
+    there, asked = tmp_path / "there", list[Move | None]()
+    plan = planned(here, there, copied=True)
+    move_models(plan, lambda _: asked.append(settle_move(here)), lambda: asked.append(settle_move(here)))
+    assert set(asked) == {None}
+    assert len(content(there)) > len(plan.names)
+    note = {"there": str(tmp_path / "away"), "names": ["notes"], "copied": True, "whole": True}
+    for text in (json.dumps(note), "", "[]", json.dumps({**note, "names": 3})):
+        (here / ".moving.json").write_text(text)
+        assert settle_move(here) is None
+        assert (here / "notes" / "list.txt").is_file()
+
+
+def test_a_full_disk_can_be_moved_away_from(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a note fits on it."""
+
+    def write_whole(_path: Path, _text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(moving, "write_whole", write_whole)
+    there = tmp_path / "there"
+    move_models(planned(here, there, copied=True), lambda _: None)
+    assert (there / "one" / "config.json").is_file()
+    assert not (here / "one").exists()
