@@ -84,6 +84,8 @@ def set_shortcuts(
         portable = QKeySequence.SequenceFormat.PortableText
         keys = [QKeySequence(name, portable) for name in chosen.get(kind.id, kind.shortcuts)]
         apart = [key for key in keys if native and key.toString(portable).endswith(OF_FIELDS)]
+        if native:  # F11 shows the desktop there: the menu has the other one
+            keys.sort(key=lambda key: key.toString(portable) == "F11")
         actions[kind.id].setShortcuts([key for key in keys if key not in apart])
         if native:
             _set_apart(actions[kind.id], apart)

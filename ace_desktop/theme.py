@@ -186,6 +186,12 @@ QToolButton#tool:focus, QToolButton#flat:focus { border: 1px solid @accent; }
     show-decoration-selected: 0; selection-background-color: transparent; }
 #references::item, #references::item:selected, #results::item, #results::item:selected { background: transparent; }
 #filmstrip { background: @panel; border-top: 1px solid @line; }
+QPushButton#run { background: @accent; color: @on_accent; border: 1px solid @accent; border-radius: 6px;
+    font-weight: 600; min-height: 26px; padding: 0 8px; }
+QPushButton#run:hover { background: @accent; }
+QPushButton#run:pressed { background: @accent; }
+QPushButton#run:disabled { background: @field; color: @disabled; border-color: @line; }
+QPushButton#run:focus { border-color: @on_accent; }
 #popover { background: @panel; border: 1px solid @line; border-radius: 8px; }
 #popover #popover-title { font-weight: 600; }
 QToolButton#space, QToolButton#job { border: none; background: transparent; font-size: 11px; color: @faint;
@@ -255,12 +261,6 @@ QPushButton:default:focus { border-color: @on_accent; }
 QPushButton:disabled { color: @disabled; }
 QPushButton#segment:checked { background: @pressed; border-color: @disabled; }
 QPushButton#small { min-height: 22px; padding: 0 10px; font-size: 11px; }
-QPushButton#run { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; min-height: 26px;
-    padding: 0 8px; }
-QPushButton#run:hover { background: @accent; }
-QPushButton#run:pressed { background: @accent; }
-QPushButton#run:disabled { background: @field; color: @disabled; border-color: @line; }
-QPushButton#run:focus { border-color: @on_accent; }
 QToolButton#chip { background: @field; border: 1px solid @line; border-radius: 6px; padding: 0 10px; }
 QToolButton#chip:hover { background: @hover; }
 QToolButton#chip:pressed { background: @pressed; }

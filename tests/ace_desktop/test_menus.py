@@ -74,6 +74,7 @@ def test_no_shortcut_is_one_of_the_macs_own() -> None:
 def test_the_keys_of_fields_do_not_stand_in_the_menus_of_a_mac(mac: MacWindow) -> None:
     assert not [key for key in in_the_menus(mac.actions_by_id) if key.endswith(("Tab", "Backspace", "Del"))]
     assert {"Ctrl+Return", "B"} <= in_the_menus(mac.actions_by_id), "all others do"
+    assert mac.actions_by_id["view.full_screen"].shortcut().toString() == "Meta+Ctrl+F", "F11 shows the desktop"
     shown = [menus.first_key(mac.actions_by_id[name]).toString() for name in ("view.canvas_only", "edit.clear")]
     assert shown == ["Tab", "Del"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
+from pytestqt.qtbot import QtBot
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.icons import icon, names
 from ace_desktop.main_window import MainWindow
-from ace_desktop.theme import DARK, LIGHT, Colours, contrast, is_dark, readable
+from ace_desktop.theme import DARK, LIGHT, Colours, contrast, is_dark, readable, style_sheet
 
 
 def test_contrast_of_known_pairs() -> None:
@@ -37,6 +38,17 @@ def test_words_on_the_accents_of_the_system_are_white_as_everywhere_on_a_mac(acc
 def test_words_on_accents_too_light_for_that_are_black(accent: str) -> None:
     assert readable(accent) == (accent, "#000000")
     assert contrast("#000000", accent) >= 4.5
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_button_that_runs_has_the_accent_everywhere(native: bool, qtbot: QtBot) -> None:
+    """What is the common controls' own look on a Mac would leave it as grey as all others."""
+    button = QPushButton("Run")
+    qtbot.addWidget(button)
+    button.setObjectName("run")
+    button.setStyleSheet(style_sheet(DARK, native=native))
+    button.resize(200, 28)
+    assert button.grab().toImage().pixelColor(20, 14).name() == DARK.accent
 
 
 def test_the_window_follows_light_and_dark(desktop: Desktop, window: MainWindow) -> None:
