@@ -37,8 +37,11 @@ def run(arguments: Sequence[str]) -> int:
             return 130
         except TyperException as error:
             from mlx_model.cli.report import say_error
+            from mlx_model.places import exists
 
-            say_error(f"{error.format_message()} (ace --help says more)")
+            file = next((word for word in arguments if word.startswith("-") and exists(Path(word))), None)
+            hint = f"write ./{file} if you mean that file" if file else "ace --help says more"
+            say_error(f"{error.format_message()} ({hint})")
             return 2
     except BrokenPipeError:
         _give_up_output()
@@ -59,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _open_standard_streams() -> None:
-    """Put nothing where a stream was closed (``>&-``): Python has None there, and the next file would get its number."""
+    """Put nothing where a stream was closed (``>&-``): Python has None there, and the next file gets its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
