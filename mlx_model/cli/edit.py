@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from mlx_model.cli.report import Report
 from mlx_model.library.folders import file_digest, find_model, model_digest
 from mlx_model.pictures.inputs import Inputs, check_mask, check_size
-from mlx_model.pictures.read import MAX_BYTES, PictureFile, file_of, open_picture
+from mlx_model.pictures.read import PictureFile, file_of, open_picture, read_all
 from mlx_model.pictures.recipe import SavedRecipe, metadata_for
 from mlx_model.pictures.write import check_writable, encode_picture, kind_of, losses, write_whole
 from mlx_model.places import exists, is_file, is_folder, reason
@@ -63,13 +63,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job whose inputs are read and whose outputs can be written; ``targets`` has one per result."""
+    """A job whose inputs are read and whose outputs can be written; ``targets`` has one per result.
+
+    ``notes`` are what the person should know about the inputs.
+    """
 
     request: EditRequest
     inputs: Inputs
     model: Path
     targets: tuple[Target, ...]
     embed_inputs: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -96,18 +100,24 @@ def prepare(job: Job, targets: tuple[Target, ...] | None = None) -> Prepared:
     """
     if not 1 <= job.count <= MAX_COUNT:
         raise RequestError(f"--count must lie between 1 and {MAX_COUNT}, not {job.count}")
+    if job.seed is not None and job.seed < 2**64 < job.seed + job.count:
+        raise RequestError(
+            f"{job.count} variants have no seeds from {job.seed} on; begin at {2**64 - job.count} at most"
+        )
     _check_text(job.instruction)
     model = find_model(job.model)
     adapters = tuple(_adapter(text) for text in job.adapters)
     names = [_reference(text) for text in job.references]
     if [job.picture, job.mask, job.control_picture, *(n for pair in names for n in pair)].count(PIPE) > 1:
         raise RequestError("only one picture can come through the pipe; give the others as files")
-    inputs = Inputs()
+    inputs, notes = Inputs(), list[str]()
     picture = mask = control_picture = None
     if job.picture is not None:
         file = _open(job.picture)
         check_size(file.picture, _name(job.picture))
         picture, size = inputs.add("picture", file), file.picture.size
+        if file.first_of_several:
+            notes.append(f"{_name(job.picture)} holds more than one picture; the first is edited")
         if job.mask is not None:
             mask = _add_mask(inputs, "mask", job.mask, size, job.picture, job.fit_mask)
         if job.control_picture is not None:
@@ -150,7 +160,7 @@ def prepare(job: Job, targets: tuple[Target, ...] | None = None) -> Prepared:
     for target in targets:
         if target is not None:
             _check_target(target, result_size, inputs, job.embed_inputs)
-    return Prepared(request, inputs, model, targets, job.embed_inputs)
+    return Prepared(request, inputs, model, targets, job.embed_inputs, tuple(notes))
 
 
 def carry_out(prepared: Prepared, editors: Editors, report: Report) -> list[SavedRecipe]:
@@ -166,7 +176,7 @@ def carry_out(prepared: Prepared, editors: Editors, report: Report) -> list[Save
         result = editor.edit(request, prepared.inputs.pictures, on_progress=report.progress)
         recipe = recipe_of(result, prepared.inputs, prepared.model)
         if number == 0:
-            for warning in (*result.warnings, *result.notes):
+            for warning in (*prepared.notes, *result.warnings, *result.notes):
                 report.warning(warning)
         save(result, recipe, prepared, target, report)
         recipes.append(recipe)
@@ -284,10 +294,7 @@ def _open(name: str) -> PictureFile:
         return open_picture(Path(name))
     if sys.stdin is None or sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
         raise RequestError('nothing comes through the pipe; give a file instead of "-"')
-    data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise RequestError("what comes through the pipe is larger than 2 GiB; scale it down first")
-    return file_of(data, _name(PIPE), PIPE)
+    return file_of(read_all(sys.stdin.buffer, _name(PIPE)), _name(PIPE), PIPE)
 
 
 def _name(name: str) -> str:

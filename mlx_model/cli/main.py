@@ -37,8 +37,11 @@ def run(arguments: Sequence[str]) -> int:
             return 130
         except TyperException as error:
             from mlx_model.cli.report import say_error
+            from mlx_model.places import exists
 
-            say_error(f"{error.format_message()} (ace --help says more)")
+            file = next((word for word in arguments if word.startswith("-") and exists(Path(word))), None)
+            hint = f"write ./{file} if you mean that file" if file else "ace --help says more"
+            say_error(f"{error.format_message()} ({hint})")
             return 2
     except BrokenPipeError:
         _give_up_output()

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import IO, Any, Final, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 MAX_PIXELS: Final = 2**28
 """268 megapixels: more is refused before a single pixel is decoded."""
 MAX_BYTES: Final = 2**31
+_CHUNK: Final = 2**24
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")
 _ORIENTATION: Final = 274
@@ -47,12 +48,16 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is r
 
 @dataclass(frozen=True, eq=False)
 class PictureFile:
-    """A picture and the file it came from; ``path`` is absolute, "-" for standard input."""
+    """A picture and the file it came from; ``path`` is absolute, "-" for standard input.
+
+    ``first_of_several``: the file holds an animation or pages, of which this is the first.
+    """
 
     picture: Picture
     path: str
     sha256: str
     bytes: int
+    first_of_several: bool = False
 
     @property
     def digest(self) -> str:
@@ -102,7 +107,8 @@ def open_picture(path: Path) -> PictureFile:
 
 def file_of(data: bytes, name: str, path: str) -> PictureFile:
     """Decode bytes that are at hand already (a pipe's, or a file's) with what a recipe says about them."""
-    return PictureFile(read_picture(data, name), path, hashlib.sha256(data).hexdigest(), len(data))
+    picture = read_picture(data, name)
+    return PictureFile(picture, path, hashlib.sha256(data).hexdigest(), len(data), _holds_several(data))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -119,14 +125,37 @@ def read_bytes(path: Path) -> bytes:
         if not (path.is_file() or path.is_fifo()):
             raise RequestError(f"{path} is a device, not a picture")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return read_all(file, str(path))
     except (OSError, ValueError) as error:
         if isinstance(error, RequestError):
             raise
         raise RequestError(f"{path} cannot be opened: {reason(error)}") from error
-    if len(data) > MAX_BYTES:
-        raise RequestError(f"{path} is larger than 2 GiB; scale it down first")
-    return data
+
+
+def read_all(file: IO[bytes], name: str) -> bytes:
+    """Return what is left of a file or a pipe; memory is taken for what comes, not for what might.
+
+    Raises:
+        RequestError: it is larger than :data:`MAX_BYTES`, or than the memory.
+    """
+    data = io.BytesIO()
+    try:
+        while chunk := file.read(_CHUNK):
+            if data.tell() + len(chunk) > MAX_BYTES:
+                raise RequestError(f"{name} is larger than 2 GiB; scale it down first")
+            data.write(chunk)
+        return data.getvalue()
+    except MemoryError as error:
+        raise RequestError(f"{name} is too large for the memory of this machine; scale it down first") from error
+
+
+def _holds_several(data: bytes) -> bool:
+    """Whether there are more pictures to see than the first; what cameras keep beside a JPEG (MPO) is none."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            return image.format in ("PNG", "WEBP", "TIFF", "AVIF") and getattr(image, "n_frames", 1) > 1
+    except Exception:  # HEIC, which the system has read
+        return False
 
 
 def _is_heic(data: bytes) -> bool:

@@ -264,6 +264,7 @@ def test_pictures_go_through_pipes(
         ("edit p.png x --guidance inf", "guidance must lie between 0"),
         ("edit p.png x --seed -1", "seed must be a whole number from 0"),
         ("edit p.png x --seed 99999999999999999999", "seed must be a whole number from 0"),
+        (f"edit p.png x --seed {2**64 - 2} --count 3", f"3 variants have no seeds from {2**64 - 2} on; begin at"),
         ("edit p.png x --count 0", "--count must lie between 1"),
         ("edit p.png x --mask m.png --grow -1", "grown"),
         ("edit p.png x --region 1,2,3", "a region is X,Y,WIDTH,HEIGHT"),
@@ -315,7 +316,8 @@ def test_pictures_go_through_pipes(
         ("edit p.png x -o out.jpg --embed-inputs", "only a PNG can hold its inputs"),
         ("edit p.png x --count 2 -o -", "only one picture can go through the pipe"),
         ("edit - x --mask - -o out.png", "only one picture can come through the pipe"),
-        ("edit p.png x --unknown", "No such option"),
+        ("edit p.png x --unknown", r"No such option.*\(ace --help says more\)"),
+        ("edit -p.png x", r"No such option.*\(write \./-p\.png if you mean that file\)"),
         ("edit", "Missing argument 'PICTURE'"),
         ("paint p.png", "No such command 'paint'"),
         ("replay p.png", "p.png carries no recipe"),
@@ -330,6 +332,7 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_no_file(
     lock(tmp_path / "locked", monkeypatch)
     (tmp_path / "broken.png").write_bytes(b"not a picture at all")
     (tmp_path / "empty.bin").touch()
+    (tmp_path / "-p.png").write_bytes((tmp_path / "p.png").read_bytes())
     Image.new("RGB", (12, 30)).save(tmp_path / "tiny.png")
     Image.new("L", (40, 32)).save(tmp_path / "black.png")
     before = names_in(tmp_path)
@@ -340,6 +343,16 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_no_file(
     assert ran.err.startswith("ace: ")
     assert re.search(words, ran.err), ran.err
     assert names_in(tmp_path) == before
+
+
+def test_of_an_animation_it_is_said_that_the_first_picture_is_edited(ace: Ace, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    for name in ("a.webp", "a.png", "a.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        ran = ace("edit", name, "a star", "--steps", 1)
+        assert (ran.code, ran.err) == (0, f"ace: note: {name} holds more than one picture; the first is edited\n")
+    frames[0].save(tmp_path / "camera.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert ace("edit", "camera.jpg", "a star", "--steps", 1).err == ""
 
 
 def test_a_file_name_in_another_encoding_goes_all_the_way(ace: Ace, tmp_path: Path) -> None:

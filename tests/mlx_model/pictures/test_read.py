@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from mlx_model.pictures import png
-from mlx_model.pictures.read import MAX_PIXELS, open_picture, read_picture
+from mlx_model.pictures.read import MAX_PIXELS, open_picture, read_all, read_picture
 from mlx_model.pictures.tiff import encode_tiff
 from mlx_model.request import RequestError, digest
 from tests.mlx_model.pictures.profiles import cmyk_profile, grey_profile, srgb_profile
@@ -392,6 +392,22 @@ def test_open_picture_states_the_file(tmp_path: Path) -> None:
     assert opened.sha256 == hashlib.sha256(data).hexdigest()
     assert opened.path == str(tmp_path / "a.png")
     assert opened.digest == digest(read_picture(data))
+
+
+def test_reading_takes_memory_for_what_comes_not_for_what_might(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, least, asked = io.BytesIO(b"x" * 10), 2**30, list[int]()
+
+    class Pipe(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size or -1)
+            return read.read(size)
+
+    assert read_all(Pipe(), "a pipe") == b"x" * 10
+    assert all(0 < size < least for size in asked)
+    monkeypatch.setattr("mlx_model.pictures.read.MAX_BYTES", 10)
+    assert read_all(io.BytesIO(b"x" * 10), "a pipe") == b"x" * 10
+    with pytest.raises(RequestError, match="a pipe is larger than 2 GiB"):
+        read_all(io.BytesIO(b"x" * 11), "a pipe")
 
 
 def test_the_profiles_of_these_tests_are_what_they_say() -> None:
