@@ -42,6 +42,13 @@ class Popover(QFrame):
         self._fit()
         self._open(QRect(point + QPoint(8, 8), self.size()))
 
+    def open_below(self, anchor: QWidget) -> None:
+        """Show it below a widget of the window, their right edges in line."""
+        self.adjustSize()
+        place = QRect(QPoint(0, 0), self.size())
+        place.moveTopRight(anchor.mapTo(self._over, anchor.rect().bottomRight()) + QPoint(0, _EDGE))
+        self._open(place)
+
     def open_above(self, anchor: QWidget, part: QRect | None = None) -> None:
         """Show it above a widget of the window, or a part of it, their left edges in line."""
         self.fit_above(anchor, part)

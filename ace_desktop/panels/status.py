@@ -48,8 +48,9 @@ class Status(QWidget):
         self._timer.start(_MESSAGE_MS)
 
     def keep(self, text: str) -> None:
-        """Show words as long as there are no others, until these are others or none."""
-        if self.message.text() == self._kept:
+        """Show words now and whenever there are no others, until these are others or none."""
+        if text or self.message.text() == self._kept:
+            self._timer.stop()
             self.message.setText(text)
         self._kept = text
 

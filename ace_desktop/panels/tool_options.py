@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from PySide6.QtCore import QEvent, QSize
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from ..canvas.tools import Option, ToolKind
+from ..icons import icon
 from ..settings import Kept
 from ..theme import ROW
 from ..translation import tr
-from .controls import hairline
+from .controls import PlainButton, hairline
 from .fields import Field
+from .popover import Popover
 
 COLOUR_PLACE, PAINT_PLACE = "*", "paint"
 """Where values are kept that several tools have in common: the colour, and what of a layer is painted on."""
@@ -72,6 +74,12 @@ class ToolOptions(QWidget):
         self._row.setSpacing(16)
         self._shown: tuple[ToolKind, OptionValues] | None = None
         self.fields: dict[str, Field] = {}
+        self.rest = PlainButton(icon("more"), tr("More options"), self)
+        """Opens what has no room in the strip."""
+        self.rest.clicked.connect(self._open_rest)
+        self.rest.hide()
+        self.popover: Popover | None = None
+        self._aside: dict[str, Field] = {}  # in the popover
         self.hide()
 
     def show_tool(self, kind: ToolKind | None, values: OptionValues | None) -> None:
@@ -82,7 +90,7 @@ class ToolOptions(QWidget):
     def refresh(self) -> None:
         """Show the values as they are now, after a tool changed one (a key made the brush larger)."""
         if self._shown:
-            for name, field in self.fields.items():
+            for name, field in (*self.fields.items(), *self._aside.items()):
                 field.show_value(self._shown[1][name])
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -90,21 +98,61 @@ class ToolOptions(QWidget):
         return QSize(0, ROW + 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Leave the sliders away where they have no room."""
+        """Leave the sliders away where they have no room, then what is last and is seldom changed."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        for field in self.fields.values():
+        fields = list(self.fields.values())
+        self.rest.hide()
+        for field in fields:
+            field.show()
             field.show_slider(True)
-        for field in reversed(self.fields.values()):
-            if self._row.sizeHint().width() <= self.width():
-                break
+        for field in reversed(fields):
+            if self._fits():
+                return
             field.show_slider(False)
+        self.rest.setHidden(self._fits())
+        seldom = [field for field in fields if field.option.kind == "bool"]  # these are set once
+        for field in (*reversed(seldom), *(field for field in reversed(fields) if field not in seldom)):
+            if self._fits():
+                return
+            field.hide()
+            self._row.invalidate()
+
+    def _fits(self) -> bool:
+        return self._row.sizeHint().width() <= self.width()
+
+    def _open_rest(self) -> None:
+        """Show the fields that have no room, one below the other; the button closes them, too."""
+        if self.popover is not None:
+            self.popover.leave()
+            return
+        if self._shown is None:
+            return
+        kind, values = self._shown
+        popover = self.popover = Popover(self.window())
+        popover.opener = self.rest
+        popover.column.setContentsMargins(16, 12, 16, 12)
+        popover.column.setSpacing(8)
+        popover.setAccessibleName(tr("More options"))
+        for option in kind.options:
+            if self.fields[option.name].isHidden():
+                field = Field(option, values[option.name], _setter(values, option.name), popover)
+                self._aside[option.name] = field
+                popover.column.addWidget(field, 0, Qt.AlignmentFlag.AlignLeft)
+        popover.destroyed.connect(self._closed_rest)
+        popover.open_below(self.rest)
+
+    def _closed_rest(self) -> None:
+        self.popover, self._aside = None, {}
 
     def _fill(self) -> None:
+        if self.popover is not None:
+            self.popover.close()
+        self.rest.hide()
         while (item := self._row.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
+            if (widget := item.widget()) is not None and widget is not self.rest:
                 widget.hide()
                 widget.deleteLater()
         self.fields = {}
@@ -119,12 +167,15 @@ class ToolOptions(QWidget):
             self._row.addWidget(part)
             part.show()  # now: what the layout will only show later takes no room yet
         self._row.addStretch(1)
+        self._row.addWidget(self.rest)
         self.show()
         self._fit()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Write everything again in another language."""
         if event.type() == QEvent.Type.LanguageChange:
+            self.rest.setToolTip(tr("More options"))
+            self.rest.setAccessibleName(tr("More options"))
             self._fill()
         super().changeEvent(event)
 

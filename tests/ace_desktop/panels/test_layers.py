@@ -92,9 +92,13 @@ def test_alt_click_on_the_mask_shows_it_alone_and_another_or_escape_leaves_it(
     window: MainWindow, qtbot: QtBot
 ) -> None:
     panel, _ = panel_of(window)
+    window.status.say("something else")
     click(panel, "above", "mask", qtbot, alt=True)
     assert window.view.alone == Target("layer mask", "above")
     assert window.paints_mask
+    assert "Esc" in window.status.message.text()
+    window.status.say("something else")
+    window.status.clear()
     assert "Esc" in window.status.message.text()
     window.refresh()
     assert window.actions_by_id["view.mask_alone"].isChecked()
