@@ -33,6 +33,7 @@ SENTENCES: tuple[str, ...] = (
     _("{0} was saved by a later version of this program; update it"),
     _("{0} is {1}×{2}, more than can be opened; scale it down first"),
     _("{0} is {1}, more than can be opened; scale it down first"),
+    _("{0} holds more than one picture, of which the first is opened"),
     _("{0} has {1} bits a colour, of which 8 are read; convert it to TIFF or PNG to keep all"),
     _("unknown here, and shown as normal or left out of {0}: {1}"),
     _("{0} is too large for the memory of this machine; close other documents"),

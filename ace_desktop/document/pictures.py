@@ -13,7 +13,7 @@ from typing import Any, Final
 from PIL import Image
 
 from mlx_model.pictures.camera import camera_data
-from mlx_model.pictures.read import read_bytes, read_picture
+from mlx_model.pictures.read import holds_several, read_bytes, read_picture
 from mlx_model.pictures.recipe import find_recipe
 from mlx_model.request import RequestError
 
@@ -34,7 +34,7 @@ _CM_PER_INCH: Final = 2.54
 def picture_document(path: Path, warn: Warn = ignore) -> State:
     """Open a picture as it is: right way up, with its alpha, its depth, its profile and its resolution.
 
-    AVIF is read with 8 bits: where a file has more, `warn` is told.
+    AVIF is read with 8 bits, and of an animation or of pages the first: where a file has more, `warn` is told.
 
     Grey and CMYK become RGB, in sRGB where their profile says what they are. A recipe that the file carries goes into
     the layer's `extra`, what the camera wrote of it into the attachments.
@@ -49,6 +49,8 @@ def picture_document(path: Path, warn: Warn = ignore) -> State:
         raise DocumentError(str(error)) from error
     if (bits := avif_bits(data)) > 8:
         warn(f"{path.name} has {bits} bits a colour, of which 8 are read; convert it to TIFF or PNG to keep all")
+    if holds_several(data):
+        warn(f"{path.name} holds more than one picture, of which the first is opened")
     width, height = picture.size
     layer = RasterLayer(pixels=Plane.of(picture.pixels), name=path.stem, extra=_recipe(data, path.name))
     return State(

@@ -108,7 +108,7 @@ def open_picture(path: Path) -> PictureFile:
 def file_of(data: bytes, name: str, path: str) -> PictureFile:
     """Decode bytes that are at hand already (a pipe's, or a file's) with what a recipe says about them."""
     picture = read_picture(data, name)
-    return PictureFile(picture, path, hashlib.sha256(data).hexdigest(), len(data), _holds_several(data))
+    return PictureFile(picture, path, hashlib.sha256(data).hexdigest(), len(data), holds_several(data))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -149,7 +149,7 @@ def read_all(file: IO[bytes], name: str) -> bytes:
         raise RequestError(f"{name} is too large for the memory of this machine; scale it down first") from error
 
 
-def _holds_several(data: bytes) -> bool:
+def holds_several(data: bytes) -> bool:
     """Whether there are more pictures to see than the first; what cameras keep beside a JPEG (MPO) is none."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ace_desktop.document.errors import DocumentError
 from ace_desktop.document.export import Export, export_picture
+from ace_desktop.document.geometry import Rect
 from ace_desktop.document.opening import open_document
 from ace_desktop.document.openraster_write import write_openraster
 from ace_desktop.document.pictures import avif_bits, picture_document
@@ -151,6 +152,17 @@ def test_what_the_camera_wrote_goes_through_a_project_into_exports_unless_unwant
             assert image.size == (10, 20)
             assert image.getexif().get(272) == ("Camera" if wanted else None)
             assert image.getexif().get(274) is None
+
+
+def test_of_an_animation_or_pages_the_first_opens_with_a_sentence_that_says_so(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    for name in ("a.webp", "pages.tiff"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        said: list[str] = []
+        (layer,) = open_document(tmp_path / name, said.append).layers
+        assert isinstance(layer, RasterLayer)
+        assert layer.pixels.read(Rect(0, 0, 16, 16))[8, 8, 0] > 200, "red"
+        assert said == [f"{name} holds more than one picture, of which the first is opened"]
 
 
 def test_an_avif_of_more_bits_opens_with_a_sentence_that_says_what_is_lost(tmp_path: Path) -> None:
