@@ -16,6 +16,9 @@ FORMS: tuple[tuple[str, str], ...] = (
     ("{0} needs {1}, but only {2} are free on the disk of {3}; make room, or set ACE_MODELS to a folder on another "
      "disk",
      _("{0} needs {1}, but only {2} are free. Make room, or choose a folder on another disk in the preferences.")),
+    ("{0} ({1} still to be written) needs {2}, but only {3} are free on the disk of {4}; make room, or set "
+     "ACE_MODELS to a folder on another disk",
+     _("{0} needs {2}, but only {3} are free. Make room, or choose a folder on another disk in the preferences.")),
     ("the disk of {0} is full; make room and start again, what is already here of {1} is kept",
      _("The disk is full. Make room and go on; what is here of {1} is kept.")),
     ("{0} cannot be kept in {1} ({2})",
@@ -26,6 +29,10 @@ FORMS: tuple[tuple[str, str], ...] = (
      _("The folder {0} cannot be used by one program at a time ({1}). Choose another one in the preferences.")),
     ("{0} could not be fetched from {1}: {2}; check the network and start again, what is already here is kept",
      _("{0} could not be fetched from {1}. Check the network and go on; what is here is kept.")),
+    ("the repository {0} could not be fetched from {1}: {2}; check the network and start again, what is already here "
+     "is kept",
+     _("{0} could not be fetched from {1}. Check the network and go on; what is here is kept.")),
+    ("the hub gave no usable answer about {0}", _("The server gave no usable answer. Go on later.")),
     ("{0} arrived damaged and was thrown away; start again to fetch it anew",
      _("{0} arrived damaged and was thrown away. Go on to fetch it again.")),
     ("{0} has another size than the hub lists; start again to fetch it anew",
@@ -113,6 +120,10 @@ FORMS: tuple[tuple[str, str], ...] = (
 
 BUILT_FROM_PARTS = frozenset(
     {
+        "{0} ({1} still to be written) needs {2}, but only {3} are free on the disk of {4}; make room, or set "
+        "ACE_MODELS to a folder on another disk",
+        "the repository {0} could not be fetched from {1}: {2}; check the network and start again, what is already "
+        "here is kept",
         "{0} wants its licence accepted and a token: open {1}, accept, and enter a token",
         "the token {0} may not read {1}: allow it to read public gated repositories at {2}, or make one of the kind "
         "Read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -122,7 +123,10 @@ class ReferenceEditor(Sheet):
         self.hint.setText(
             tr("Drag the handles; a double click takes all of it again.")
             if cropping
-            else tr("Scribble over what counts; hold Alt and scribble over what does not.")
+            else tr(
+                "Scribble over what counts; hold {key} and scribble over what does not.",
+                key="⌥" if sys.platform == "darwin" else "Alt",
+            )
         )
         self.canvas.setAccessibleDescription(self.hint.text())
 

@@ -16,8 +16,8 @@ from .controls import PlainButton
 from .result_space import size_words
 
 _HEIGHT = 36
-_WIDE, _WIDEST = 520, 700
-"""From these widths on there is room for the room that is used, and for the kinds."""
+_NARROW, _WIDE, _WIDEST = 430, 520, 700
+"""From these widths on there is room for the search, for the room that is used, and for the kinds."""
 
 
 class ResultBar(QWidget):
@@ -163,6 +163,7 @@ class ResultBar(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        self.field.setVisible(self.width() >= _NARROW or bool(self.field.text()))
         self.space_button.setVisible(self.width() >= _WIDE)
         self.tasks.setVisible(self.width() >= _WIDEST and self.tasks.count() > 2)
 

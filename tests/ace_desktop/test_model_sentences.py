@@ -10,6 +10,9 @@ import pytest
 
 from ace_desktop.desktop import Desktop
 from ace_desktop.model_sentences import BUILT_FROM_PARTS, FORMS, library_said
+from mlx_model.library.disk import require_room
+from mlx_model.library.errors import ConnectionBroken, DiskFull
+from mlx_model.library.hub import Hub, Pace
 
 ROOT = Path(__file__).parents[2] / "mlx_model"
 SOURCES = [*(ROOT / "library").glob("*.py"), ROOT / "cli" / "models.py"]
@@ -63,11 +66,27 @@ def test_what_speaks_of_a_terminal_is_said_otherwise() -> None:
 
 @pytest.mark.parametrize(("form", "said"), FORMS)
 def test_every_form_is_recognised_with_its_values(desktop: Desktop, form: str, said: str) -> None:
-    values = ["eins", "zwei", "drei", "vier"]
+    values = ["eins", "zwei", "drei", "vier", "fünf"]
     desktop.kept.change(language="en")
     assert library_said(form.format(*values)) == said.format(*values)
     desktop.kept.change(language="ko")
     assert re.search("[가-힣]", library_said(form.format(*values)))
+
+
+def test_what_a_machine_without_network_or_room_is_told_has_no_words_of_a_terminal_left(
+    desktop: Desktop, tmp_path: Path
+) -> None:
+    """With the library's own sentences, whose values hold words as well."""
+    with pytest.raises(DiskFull) as full:
+        require_room(tmp_path, 10**18, "ACE++ FFT (12 GB still to be written)")
+    with Hub(endpoint="http://127.0.0.1:9", pace=Pace(attempts=1)) as hub, pytest.raises(ConnectionBroken) as broken:
+        hub.describe("owner/name", [])
+    for language, sentences in (("en", ("ACE++ FFT needs ", "owner/name could not be")), ("ko", ())):
+        desktop.kept.change(language=language)
+        for error, begin in zip((full.value, broken.value), sentences or ("", ""), strict=True):
+            said = library_said(str(error))
+            assert said.startswith(begin)
+            assert not re.search("the repository|still to be|ACE_MODELS", said)
 
 
 def test_what_is_not_known_is_said_as_a_sentence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -302,6 +303,21 @@ def test_relatives_are_marked_and_named_in_the_recipe(made: Strip) -> None:
     link.click()
     assert made.strip.view.chosen == star.id
     assert not recipe.isVisible()
+
+
+@pytest.mark.parametrize("code", ["en", "ko"])
+def test_in_a_narrow_window_the_search_goes_before_a_button_is_cut_off(
+    code: str, desktop: Desktop, qtbot: QtBot
+) -> None:
+    desktop.kept.change(language=code)
+    made = Strip(desktop, qtbot)
+    bar, button = made.strip.bar, made.strip.bar.accept_button
+    for width in (600, 760, 1280):
+        made.window.resize(width, 700)
+        qtbot.waitUntil(lambda: button.width() >= button.sizeHint().width())
+        parts = [part for part in (bar.field, bar.before_button, bar.delete_button, button) if part.isVisible()]
+        assert all(one.geometry().right() < other.x() for one, other in pairwise(parts)), width
+    assert bar.field.isVisible()
 
 
 def test_a_recipe_has_no_gap_where_words_might_have_wrapped(desktop: Desktop, qtbot: QtBot) -> None:

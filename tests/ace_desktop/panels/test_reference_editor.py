@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ace_desktop.document.references import (
     reference_pixels,
     references_of,
 )
+from ace_desktop.panels import reference_editor
 from ace_desktop.panels.cut_out import LONGEST, Scribble, automatic, cut_out, enlarged, working_copy
 from ace_desktop.panels.reference_editor import ReferenceEditor
 from ace_desktop.session import Session
@@ -86,6 +88,16 @@ def opened(background: Background, qtbot: QtBot) -> Iterator[Opened]:
     made.settle()
     made.session.deleteLater()
     assert made.failures == []
+
+
+@pytest.mark.parametrize(("platform", "key"), [("darwin", "hold ⌥ and"), ("linux", "hold Alt and")])
+def test_the_hint_names_the_key_as_the_keyboard_does(
+    opened: Opened, platform: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_editor, "sys", SimpleNamespace(platform=platform))
+    opened.editor.crop_button.click()
+    opened.editor.cut_button.click()
+    assert key in opened.editor.hint.text()
 
 
 def test_a_crop_is_dragged_by_its_corner_and_kept_in_one_step(opened: Opened) -> None:
