@@ -167,7 +167,7 @@ _VIEW = (
     A("view.rotate_left", _("Turn view left"), "View", 1, ("Ctrl+Alt+Left",)),
     A("view.rotate_right", _("Turn view right"), "View", 1, ("Ctrl+Alt+Right",)),
     A("view.reset_rotation", _("Turn view upright"), "View", 1, ("Ctrl+Alt+0",)),
-    A("view.mask_alone", _("Show mask alone"), "View", 2, ("Ctrl+Shift+M",), checkable=True),
+    A("view.mask_alone", _("Show mask alone"), "View", 2, ("Ctrl+Alt+Shift+M",), checkable=True),
     A("view.canvas_only", _("Canvas only"), "View", 2, ("Tab",), "always", checkable=True),
     A("view.full_screen", _("Full screen"), "View", 2, ("F11", "Ctrl+Meta+F"), "always", checkable=True),
 )

@@ -74,5 +74,10 @@ def switch_over(session: Session, name: str) -> None:
 
 def begin_with_models(desktop: Desktop) -> None:
     """Look for models, and go on with what was being moved or installed when the program ended."""
-    desktop.models.look()
-    desktop.mover.settle(desktop.models.folder, desktop.installer.go_on_at_start)
+    models, mover = desktop.models, desktop.mover
+    models.look()
+
+    def usual() -> None:  # where copies are left if the program was killed after it had gone over to the new folder
+        mover.settle(models.usual_folder, desktop.installer.go_on_at_start, models.folder)
+
+    mover.settle(models.folder, usual)

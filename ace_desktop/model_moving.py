@@ -51,13 +51,16 @@ class ModelMover(QObject):
         self._asking = QTimer(self, interval=_ASK_MS)
         self._asking.timeout.connect(self._ask)
 
-    def settle(self, here: Path, done: Callable[[], None]) -> None:
-        """Make an end of what a killed program left in a folder of models, then call `done`."""
+    def settle(self, here: Path, done: Callable[[], None], only_to: Path | None = None) -> None:
+        """Make an end of what a killed program left in a folder of models, then call `done`.
+
+        With `only_to` only where it was moving them to that folder.
+        """
 
         def work() -> Move | None:
             from mlx_model.library.moving import settle_move
 
-            return settle_move(here)
+            return settle_move(here, only_to)
 
         def settled(move: Move | None) -> None:
             if move is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QGridLayout,
@@ -127,6 +127,8 @@ class RunRow(QWidget):
         self.behind = QPushButton(self)
         self.behind.setFixedHeight(ROW - 2)
         self.behind.clicked.connect(run.trigger)
+        for button in (self.cancel, self.behind):
+            button.installEventFilter(self)
         self._faces = QStackedLayout(self)
         self._faces.setContentsMargins(0, 0, 0, 0)
         self._faces.addWidget(self._ready())
@@ -202,6 +204,10 @@ class RunRow(QWidget):
         self.cancel.setToolTip(tr("Cancel the edits of this picture"))
         self.cancel.setAccessibleName(tr("Cancel the edits of this picture"))
         self.behind.setText(tr("Run"))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Keep the second half of a double click on Run, after which the face turns, from running or cancelling."""
+        return event.type() == QEvent.Type.MouseButtonDblClick or super().eventFilter(watched, event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the language."""

@@ -97,14 +97,14 @@ def move_models(move: Move, tick: Tick, arrived: Callable[[], None] = lambda: No
             arrived()
 
 
-def settle_move(here: Path) -> Move | None:
+def settle_move(here: Path, only_to: Path | None = None) -> Move | None:
     """Make an end of a move out of this folder that a killed program left; returns what is at its new place now.
 
     A copy that had not become whole is deleted, so that all is as it was. Nothing is done while another process
-    changes these models, or while the other disk is away.
+    changes these models, or while the other disk is away, or where the move led elsewhere than ``only_to``.
     """
     note = _read_note(here)
-    if note is None or not is_folder(there := Path(note.there)):
+    if note is None or not is_folder(there := Path(note.there)) or (only_to and there != only_to.absolute()):
         return None
     try:
         with _locked(here, ""), _locked(there, ""):

@@ -152,7 +152,7 @@ def read_all(file: IO[bytes], name: str) -> bytes:
 def holds_several(data: bytes) -> bool:
     """Whether there are more pictures to see than the first; what cameras keep beside a JPEG (MPO) is none."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return image.format in ("PNG", "WEBP", "TIFF", "AVIF") and getattr(image, "n_frames", 1) > 1
     except Exception:  # HEIC, which the system has read
         return False

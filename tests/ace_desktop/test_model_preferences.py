@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -232,6 +233,31 @@ def test_what_a_killed_program_was_moving_is_settled_at_the_start(
     (here / ".moving.json").write_text(json.dumps(note))
     begin_with_models(desktop)
     qtbot.waitUntil(lambda: desktop.models.find("tiny") is not None)
+    assert desktop.kept.value.models_folder == str(there)
+    qtbot.waitUntil(lambda: not desktop.background.running)
+
+
+@pytest.mark.parametrize("led_here", [True, False])
+def test_copies_left_in_the_usual_folder_go_if_the_models_were_moved_from_there_to_where_they_are(
+    desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, led_here: bool
+) -> None:
+    monkeypatch.delenv("ACE_MODELS", raising=False)
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    usual, there, other = desktop.models.usual_folder, tmp_path / "there", tmp_path / "other"
+    led_to = there if led_here else other
+    desktop.kept.change(models_folder=str(there))
+    there.mkdir()
+    write_tiny_model(usual / "tiny")
+    shutil.copytree(usual / "tiny", led_to / "tiny")
+    note = {"there": str(led_to), "names": ["tiny"], "copied": True, "whole": True}
+    (usual / ".moving.json").write_text(json.dumps(note))
+    gone_on: list[bool] = []
+    monkeypatch.setattr(desktop.installer, "go_on_at_start", lambda: gone_on.append(True))
+    begin_with_models(desktop)
+    qtbot.waitUntil(lambda: bool(gone_on))
+    assert (usual / "tiny").exists() is not led_here
+    assert (led_to / "tiny" / "config.json").is_file()
     assert desktop.kept.value.models_folder == str(there)
     qtbot.waitUntil(lambda: not desktop.background.running)
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from mlx_model.pictures import png
-from mlx_model.pictures.read import MAX_PIXELS, open_picture, read_all, read_picture
+from mlx_model.pictures.read import MAX_PIXELS, holds_several, open_picture, read_all, read_picture
 from mlx_model.pictures.tiff import encode_tiff
 from mlx_model.request import RequestError, digest
 from tests.mlx_model.pictures.profiles import cmyk_profile, grey_profile, srgb_profile
@@ -392,6 +392,15 @@ def test_open_picture_states_the_file(tmp_path: Path) -> None:
     assert opened.sha256 == hashlib.sha256(data).hexdigest()
     assert opened.path == str(tmp_path / "a.png")
     assert opened.digest == digest(read_picture(data))
+
+
+def test_counting_the_pictures_of_a_cut_file_says_nothing_beside(recwarn: pytest.WarningsRecorder) -> None:
+    two = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(two, "TIFF", save_all=True, append_images=[Image.new("RGB", (4, 4))])
+    assert holds_several(two.getvalue())
+    for length in range(8, len(two.getvalue()), 4):
+        holds_several(two.getvalue()[:length])
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_reading_takes_memory_for_what_comes_not_for_what_might(monkeypatch: pytest.MonkeyPatch) -> None:
