@@ -84,5 +84,7 @@ def write_result(store: ResultStore, result: Result, path: Path, recipe: bool) -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DocumentError(f"{path.name} could not be saved: {error.strerror}") from error
+        raise DocumentError(
+            f"{path.name} could not be saved: {error.strerror}; choose another name or folder"
+        ) from error
     save_file(path, lambda file: file.write(data))

@@ -64,9 +64,10 @@ def test_a_result_of_a_document_that_is_saved_as_another_meanwhile_is_told_to_th
     background.close()
 
 
-@pytest.mark.parametrize(
-    "error", [DocumentError("a.png could not be saved: the disk is full"), MemoryError(), OSError()]
-)
+FULL = "the disk is full; make room or save on another disk"
+
+
+@pytest.mark.parametrize("error", [DocumentError(f"a.png could not be saved: {FULL}"), MemoryError(), OSError()])
 def test_why_a_result_could_not_be_kept_follows_the_language(
     desktop: Desktop,
     qtbot: QtBot,
